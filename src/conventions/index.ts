@@ -1,0 +1,6 @@
+export * from './attributes.ts';
+export * from './catalogue.ts';
+export * from './environment.ts';
+export * from './events.ts';
+export * from './hub-api.ts';
+export * from './metrics.ts';

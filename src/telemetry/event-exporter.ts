@@ -1,0 +1,34 @@
+import type { AnyValueMap } from '@opentelemetry/api-logs';
+
+/** One run event, ready for the wire. Its time was fixed when it was made. */
+export interface EventRecord {
+  eventName: string;
+  /** Milliseconds since the epoch; the fraction counts. */
+  time: number;
+  /** Doubles; NaN and infinities survive protobuf. */
+  body: AnyValueMap | string;
+  attributes: AnyValueMap;
+  /** Resource of this record: `llm.run.id`, `service.instance.id` ... */
+  resource: Readonly<Record<string, string | number | boolean>>;
+  /** OpenTelemetry severity number; default 9 (INFO). */
+  severityNumber?: number;
+}
+
+/**
+ * What became of an export.
+ * - `unavailable`: refused connection, timeout, 429, 5xx: send the same records again later.
+ * - `refused`: the receiver says that the request itself is bad (400, 413, 415 ...): sending it whole again is
+ *   useless; a smaller batch may pass.
+ * - `unauthorized`: 401, 403: keep everything and tell the user.
+ */
+export type DeliveryOutcome =
+  | { ok: true }
+  | { ok: false; kind: 'unavailable' | 'refused' | 'unauthorized'; message: string; retryAfterMs?: number };
+
+/** Sends run events with acknowledgement: `ok` only when the receiver answered that it has them. */
+export interface EventExporter {
+  /** Where it sends, without credentials, for messages. */
+  readonly url: string;
+  export(records: readonly EventRecord[]): Promise<DeliveryOutcome>;
+  shutdown(): Promise<void>;
+}
