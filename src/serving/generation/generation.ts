@@ -86,6 +86,11 @@ export interface Generation {
   /** The client gave up: an outcome, not an error. */
   abort(endTime?: number): void;
   /**
+   * Takes the generation back as if it had never begun: nothing is recorded, no span is exported, the up-down
+   * counters are set back. For the automatic generation of a request that the program turns out to record itself.
+   */
+  discard(): void;
+  /**
    * Passes a stream through and records it: first non-empty chunk, chunks, end, `break`, throw and cancel.
    * `tokensOf` says how many tokens a chunk holds (default: unknown, strings and objects count as one chunk);
    * return 0 for a chunk without content (a role-only delta, a comment).
