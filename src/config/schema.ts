@@ -1,0 +1,205 @@
+import * as v from 'valibot';
+import { parseDuration } from '../conventions/duration.ts';
+import { Secret } from './secret.ts';
+
+/**
+ * `monitoring.yaml` as it may be written. Every key is optional; a key that is not here is an error. What the values
+ * mean stands in docs/configuration.md, which a test compares with this file.
+ */
+
+/** `500ms`, `10s`, `5m`, `6h`, `30d`; gives milliseconds. */
+const duration = v.pipe(
+  v.union([v.string(), v.number()], 'expected a duration such as 500ms, 10s, 5m, 6h or 30d'),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const ms = typeof dataset.value === 'string' ? parseDuration(dataset.value) : undefined;
+    if (ms !== undefined) return ms;
+    addIssue({
+      message: `expected a duration such as 500ms, 10s, 5m, 6h or 30d, got ${JSON.stringify(dataset.value)}`,
+    });
+    return NEVER;
+  }),
+);
+/** A duration, or a bare number of seconds (the page's refresh intervals). Gives milliseconds. */
+const secondsOrDuration = v.pipe(
+  v.union([v.string(), v.pipe(v.number(), v.minValue(0))], 'expected seconds, or a duration such as 10s'),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const ms = typeof dataset.value === 'number' ? dataset.value * 1000 : parseDuration(dataset.value);
+    if (ms !== undefined) return ms;
+    addIssue({
+      message: `expected seconds, or a duration such as 10s, got ${JSON.stringify(dataset.value)}`,
+    });
+    return NEVER;
+  }),
+);
+const text = v.string('expected text');
+const flag = v.boolean('expected true or false');
+const number = v.pipe(v.number('expected a number'), v.finite('expected a finite number'));
+const count = v.pipe(
+  v.number('expected a whole number'),
+  v.integer('expected a whole number'),
+  v.minValue(1, 'expected at least 1'),
+);
+const port = v.pipe(
+  v.number('expected a port, 0 to 65535'),
+  v.integer('expected a port, 0 to 65535'),
+  v.minValue(0, 'expected a port, 0 to 65535'),
+  v.maxValue(65535, 'expected a port, 0 to 65535'),
+);
+const texts = v.array(text, 'expected a list of texts');
+const url = v.pipe(
+  text,
+  v.check((value) => URL.canParse(value), 'expected a URL such as http://localhost:5000'),
+);
+const secret = v.pipe(
+  text,
+  v.transform((value) => new Secret(value)),
+);
+const oneOf = <const T extends readonly string[]>(...values: T) =>
+  v.picklist(values, `expected one of ${values.join(', ')}`);
+/** An object of these keys, none of them needed and no others. */
+const section = <T extends v.ObjectEntries>(entries: T) =>
+  v.partial(v.strictObject(entries, 'expected a section with keys'));
+
+const PLATFORMS = ['wandb', 'mlflow', 'comet', 'local'] as const;
+
+const experimentTracking = section({
+  platform: oneOf(...PLATFORMS, 'multi'),
+  platforms: v.array(oneOf(...PLATFORMS), `expected a list of ${PLATFORMS.join(', ')}`),
+  wandb: section({
+    project: text,
+    entity: text,
+    tags: texts,
+    group: text,
+    job_type: text,
+    notes: text,
+    config_exclude_keys: texts,
+    log_code: flag,
+    log_gradients: flag,
+    log_parameters: flag,
+    mode: oneOf('online', 'offline', 'disabled'),
+  }),
+  mlflow: section({
+    tracking_uri: text,
+    experiment_name: text,
+    run_name: text,
+    artifact_location: text,
+    registry_uri: text,
+    config_exclude_keys: texts,
+  }),
+  comet: section({
+    api_key: secret,
+    project_name: text,
+    workspace: text,
+    experiment_name: text,
+    auto_log: flag,
+    log_code: flag,
+    log_graph: flag,
+    config_exclude_keys: texts,
+  }),
+  local: section({
+    log_dir: text,
+    format: oneOf('json', 'csv', 'sqlite'),
+    auto_save_interval: v.union([count, duration], 'expected steps, or a duration'),
+    compress_logs: flag,
+    config_exclude_keys: texts,
+  }),
+});
+
+const observer = section({ enabled: flag, interval: duration });
+
+const CONDITIONS = ['>', '>=', '<', '<=', '==', '!='] as const;
+const SEVERITIES = ['info', 'warning', 'critical'] as const;
+
+const rule = v.strictObject({
+  name: v.pipe(text, v.minLength(1, 'expected a name')),
+  metric: v.pipe(text, v.minLength(1, 'expected a key such as train/loss')),
+  condition: oneOf(...CONDITIONS),
+  threshold: number,
+  duration: v.optional(duration),
+  severity: v.optional(oneOf(...SEVERITIES)),
+  enabled: v.optional(flag),
+  message: v.optional(text),
+  window: v.optional(duration),
+  clear_threshold: v.optional(number),
+  keep_firing_for: v.optional(duration),
+  nan: v.optional(oneOf('fire', 'nodata', 'ignore')),
+  no_data: v.optional(oneOf('nodata_alert', 'resolve', 'keep')),
+  no_data_after: v.optional(duration),
+  labels: v.optional(v.record(text, text)),
+  channels: v.optional(texts),
+});
+
+const channel = { enabled: flag, min_severity: oneOf(...SEVERITIES), send_resolved: flag };
+
+export const monitoringSchema = v.strictObject({
+  monitoring: v.optional(
+    section({
+      experiment_tracking: experimentTracking,
+      observers: section({ host: observer, gpu: observer, runtime: observer }),
+      serving: section({
+        slo: section({
+          time_to_first_token: duration,
+          time_per_output_token: duration,
+          request_duration: duration,
+        }),
+        routes: texts,
+        provider_name: text,
+        capture_content: flag,
+      }),
+      collector: section({ destinations: texts }),
+      hub: section({
+        host: text,
+        port,
+        otlp_port: v.union([port, v.literal(false)], 'expected a port, or false'),
+        data_dir: text,
+        retention: duration,
+        max_size: v.pipe(
+          text,
+          v.regex(/^\d+(\.\d+)?\s*(B|KB|KiB|MB|MiB|GB|GiB|TB|TiB)$/, 'expected a size such as 4GiB'),
+        ),
+        token: secret,
+        auth: oneOf('none', 'token'),
+        allowed_hosts: texts,
+      }),
+      dashboard: section({ refresh_interval: secondsOrDuration, time_window: duration, auto_refresh: flag }),
+      alerts: section({
+        channels: section({
+          email: section({
+            ...channel,
+            smtp_server: text,
+            smtp_port: port,
+            username: text,
+            password: secret,
+            recipients: texts,
+            sender: text,
+          }),
+          slack: section({
+            ...channel,
+            webhook_url: v.pipe(
+              url,
+              v.transform((value) => new Secret(value)),
+            ),
+            channel: text,
+          }),
+          discord: section({
+            ...channel,
+            webhook_url: v.pipe(
+              url,
+              v.transform((value) => new Secret(value)),
+            ),
+          }),
+          webhook: section({
+            ...channel,
+            url: v.pipe(
+              url,
+              v.transform((value) => new Secret(value)),
+            ),
+          }),
+        }),
+        rules: v.array(rule, 'expected a list of rules'),
+      }),
+    }),
+  ),
+});
+
+export type Monitoring = NonNullable<v.InferOutput<typeof monitoringSchema>['monitoring']>;
