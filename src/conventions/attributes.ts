@@ -122,6 +122,10 @@ export const ATTR = {
   eventloopState: 'nodejs.eventloop.state',
   gcType: 'v8js.gc.type',
   heapSpaceName: 'v8js.heap.space.name',
+
+  // the package about itself
+  droppedSignal: 'llm_otel.signal',
+  droppedReason: 'llm_otel.reason',
 } as const;
 
 /** How a generation ended. An abort by the client is an outcome, not an error. */

@@ -1,5 +1,6 @@
 export * from './attributes.ts';
 export * from './catalogue.ts';
+export * from './duration.ts';
 export * from './environment.ts';
 export * from './events.ts';
 export * from './hub-api.ts';
