@@ -52,6 +52,10 @@ export interface GenerationResult {
   finishReasons?: readonly string[];
   responseModel?: string;
   responseId?: string;
+  /** Requests that the model worked on together with this one, when known only after the queue. */
+  batchSize?: number;
+  /** Length of the prompt in characters, when known only after the start. */
+  promptLength?: number;
   /** Reply, recorded only when content capture was asked for. */
   outputMessages?: unknown;
   /** When the last byte or token was out; default now. */
