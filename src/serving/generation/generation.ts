@@ -99,6 +99,6 @@ export interface Generation {
    * `tokensOf` says how many tokens a chunk holds (default: unknown, strings and objects count as one chunk);
    * return 0 for a chunk without content (a role-only delta, a comment).
    */
-  track<T>(stream: AsyncIterable<T>, tokensOf?: (chunk: T) => number | undefined): AsyncIterableIterator<T>;
   track<T>(stream: ReadableStream<T>, tokensOf?: (chunk: T) => number | undefined): ReadableStream<T>;
+  track<T>(stream: AsyncIterable<T>, tokensOf?: (chunk: T) => number | undefined): AsyncIterableIterator<T>;
 }

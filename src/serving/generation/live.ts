@@ -6,6 +6,7 @@ import { hasFinishedListeners, publishFinished } from './finished.ts';
 import type { GenerationOptions, GenerationResult } from './generation.ts';
 import { meetsObjectives } from './objectives.ts';
 import { errorTypeOf, isAbort, outcomeOf } from './outcome.ts';
+import { mergeResult } from './result.ts';
 import { type RunningSeries, SeriesCache, type SeriesIdentity } from './series.ts';
 import { servingSettings } from './settings.ts';
 import { replyAttributes } from './span-attributes.ts';
@@ -110,9 +111,7 @@ export class LiveGeneration implements Abandonable {
 
   update(partial: GenerationResult): void {
     if (this.ended) return;
-    for (const [name, value] of Object.entries(partial)) {
-      if (value !== undefined) this.#result = { ...this.#result, [name]: value };
-    }
+    this.#result = mergeResult(this.#result, partial);
   }
 
   end(result: GenerationResult | undefined): void {

@@ -152,8 +152,8 @@ class RecordedGeneration implements Generation {
     lost.unregister(this.#live);
   }
 
-  track<T>(stream: AsyncIterable<T>, tokensOf?: (chunk: T) => number | undefined): AsyncIterableIterator<T>;
   track<T>(stream: ReadableStream<T>, tokensOf?: (chunk: T) => number | undefined): ReadableStream<T>;
+  track<T>(stream: AsyncIterable<T>, tokensOf?: (chunk: T) => number | undefined): AsyncIterableIterator<T>;
   track<T>(
     stream: AsyncIterable<T> | ReadableStream<T>,
     tokensOf?: (chunk: T) => number | undefined,
