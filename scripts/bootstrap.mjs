@@ -63,7 +63,9 @@ function install() {
     shell: process.platform === 'win32' && npm.length === 1,
   });
   if (result.status !== 0) {
-    say(`npm ci failed (${result.error ? result.error.message : `exit code ${result.status}`}); see its messages above`);
+    say(
+      `npm ci failed (${result.error ? result.error.message : `exit code ${result.status}`}); see its messages above`,
+    );
     return 1;
   }
   writeFileSync(INSTALL_STAMP, wanted);
@@ -73,24 +75,40 @@ function install() {
 
 /** The Node of the lockfile; the machine's own when that one is not there and this one is new enough. */
 function findNode() {
-  const brought = join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+  const brought = join(
+    root,
+    'node_modules',
+    'node',
+    'bin',
+    process.platform === 'win32' ? 'node.exe' : 'node',
+  );
   if (existsSync(brought)) {
     const version = spawnSync(brought, ['--version'], { encoding: 'utf8' }).stdout?.trim();
     if (version) {
-      if (version !== process.version) say(`this machine's Node is ${process.version}; going on with the lockfile's ${version}`);
+      if (version !== process.version)
+        say(`this machine's Node is ${process.version}; going on with the lockfile's ${version}`);
       return brought;
     }
   }
   const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) return process.execPath;
-  say(`this machine's Node is ${process.version}, at least ${OLDEST_NODE.join('.')} is needed, and npm did not bring one for ${process.platform}-${process.arch} (package "node")`);
+  if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]))
+    return process.execPath;
+  say(
+    `this machine's Node is ${process.version}, at least ${OLDEST_NODE.join('.')} is needed, and npm did not bring one for ${process.platform}-${process.arch} (package "node")`,
+  );
   return undefined;
 }
 
 async function build(node) {
   const wanted = hash([
     ...files(join(root, 'src')),
-    ...['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs', 'scripts/build-dashboard.mjs'].map((f) => join(root, f)),
+    ...[
+      'package-lock.json',
+      'tsconfig.json',
+      'tsconfig.build.json',
+      'scripts/build.mjs',
+      'scripts/build-dashboard.mjs',
+    ].map((f) => join(root, f)),
   ]);
   if (existsSync(BUILD_STAMP) && readFileSync(BUILD_STAMP, 'utf8') === wanted) return 0;
   const started = Date.now();
@@ -128,7 +146,9 @@ function run(node, args) {
 }
 
 function* files(folder) {
-  for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+  for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) =>
+    a.name < b.name ? -1 : 1,
+  )) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) yield* files(path);
     else yield path;

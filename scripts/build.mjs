@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const steps = [
-  ['types and JavaScript', [join(root, 'node_modules', 'typescript-native', 'bin', 'tsc'), '-p', 'tsconfig.build.json']],
+  [
+    'types and JavaScript',
+    [join(root, 'node_modules', 'typescript-native', 'bin', 'tsc'), '-p', 'tsconfig.build.json'],
+  ],
   ['page', [join(root, 'scripts', 'build-dashboard.mjs')]],
 ];
 

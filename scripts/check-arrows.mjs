@@ -31,7 +31,8 @@ export const ENTRIES = {
   'index.ts': ['conventions', 'telemetry', 'training', 'serving', 'observers', 'trackers'],
 };
 
-const IMPORT = /(?:^|[\s;}])(?:import|export)\s*(?:type\s)?(?:[^'"()]*?\sfrom\s*)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g;
+const IMPORT =
+  /(?:^|[\s;}])(?:import|export)\s*(?:type\s)?(?:[^'"()]*?\sfrom\s*)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g;
 
 /** @returns {{file: string, imports: string, why: string}[]} every import that the table does not allow */
 export function forbiddenImports(source) {
@@ -41,7 +42,11 @@ export function forbiddenImports(source) {
     const allowed = rest.length === 0 ? ENTRIES[room] : ARROWS[room];
     const where = relative(dirname(source), file);
     if (!allowed) {
-      found.push({ file: where, imports: '', why: `${room} is no room of the design: add it to ARROWS in scripts/check-arrows.mjs` });
+      found.push({
+        file: where,
+        imports: '',
+        why: `${room} is no room of the design: add it to ARROWS in scripts/check-arrows.mjs`,
+      });
       continue;
     }
     for (const match of readFileSync(file, 'utf8').matchAll(IMPORT)) {
@@ -49,7 +54,11 @@ export function forbiddenImports(source) {
       if (!target.startsWith('.')) continue;
       const [to] = relative(source, resolve(dirname(file), target)).split(sep);
       if (to === room || to === '..' || allowed.includes('*') || allowed.includes(to)) continue;
-      found.push({ file: where, imports: target, why: `${room} may import ${allowed.join(', ') || 'nothing'}` });
+      found.push({
+        file: where,
+        imports: target,
+        why: `${room} may import ${allowed.join(', ') || 'nothing'}`,
+      });
     }
   }
   return found;

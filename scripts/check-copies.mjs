@@ -12,7 +12,8 @@ export function duplicateCopies(lock) {
   const copies = new Map();
   for (const place of Object.keys(lock.packages)) {
     const name = place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length);
-    if (name.startsWith('@opentelemetry/')) copies.set(name, [...(copies.get(name) ?? []), `${place} ${lock.packages[place].version}`]);
+    if (name.startsWith('@opentelemetry/'))
+      copies.set(name, [...(copies.get(name) ?? []), `${place} ${lock.packages[place].version}`]);
   }
   return new Map([...copies].filter(([, places]) => places.length > 1));
 }
@@ -20,7 +21,8 @@ export function duplicateCopies(lock) {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
   const found = duplicateCopies(JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')));
-  for (const [name, places] of found) process.stderr.write(`${name} is installed ${places.length} times: ${places.join(', ')}\n`);
+  for (const [name, places] of found)
+    process.stderr.write(`${name} is installed ${places.length} times: ${places.join(', ')}\n`);
   if (found.size > 0) process.exitCode = 1;
   else process.stdout.write('OpenTelemetry packages: one copy of each\n');
 }

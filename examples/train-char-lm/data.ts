@@ -54,6 +54,7 @@ export function drawBatch(data: Int32Array, batch: number, context: number, rand
     input.set(data.subarray(start, start + context), row * context);
     target.set(data.subarray(start + 1, start + context + 1), row * context);
   }
-  const array = (values: Int32Array<ArrayBuffer>) => np.array(values, { dtype: np.int32 }).reshape([batch, context]);
+  const array = (values: Int32Array<ArrayBuffer>) =>
+    np.array(values, { dtype: np.int32 }).reshape([batch, context]);
   return { input: array(input), target: array(target) };
 }

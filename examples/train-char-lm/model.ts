@@ -34,7 +34,9 @@ export function initialParameters(shape: ModelShape, random: () => number): Para
   const { vocabulary, context, width, layers } = shape;
   const gauss = () => Math.sqrt(-2 * Math.log(random() + 1e-12)) * Math.cos(2 * Math.PI * random());
   const normal = (rows: number, columns: number, deviation: number) =>
-    np.array(Float32Array.from({ length: rows * columns }, () => deviation * gauss())).reshape([rows, columns]);
+    np
+      .array(Float32Array.from({ length: rows * columns }, () => deviation * gauss()))
+      .reshape([rows, columns]);
   const ones = () => np.array(new Float32Array(width).fill(1));
   return {
     embedding: normal(vocabulary, width, 0.02),
@@ -67,7 +69,9 @@ export function logits(shape: ModelShape, parameters: Parameters, input: np.Arra
     const query = split(np.matmul(normal.ref, layer.query));
     const key = split(np.matmul(normal.ref, layer.key));
     const value = split(np.matmul(normal, layer.value));
-    const mixed = nn.dotProductAttention(query, key, value, { isCausal: true }).reshape([batch, context, width]);
+    const mixed = nn
+      .dotProductAttention(query, key, value, { isCausal: true })
+      .reshape([batch, context, width]);
     hidden = hidden.add(np.matmul(mixed, layer.output));
     const inner = nn.relu(np.matmul(normalized(hidden.ref, layer.feedForwardScale), layer.up));
     hidden = hidden.add(np.matmul(inner, layer.down));
@@ -76,7 +80,12 @@ export function logits(shape: ModelShape, parameters: Parameters, input: np.Arra
 }
 
 /** Mean cross-entropy of the next character, in nats. */
-export function crossEntropy(shape: ModelShape, parameters: Parameters, input: np.Array, target: np.Array): np.Array {
+export function crossEntropy(
+  shape: ModelShape,
+  parameters: Parameters,
+  input: np.Array,
+  target: np.Array,
+): np.Array {
   const count = (input.shape[0] as number) * shape.context;
   return nn
     .logSoftmax(logits(shape, parameters, input))
@@ -117,14 +126,16 @@ export function compileTrainStep(shape: ModelShape, state: TrainingState) {
       meanCorrection: np.Array,
       squareCorrection: np.Array,
     ) => {
-      const [loss, gradient] = valueAndGrad((p: Parameters, x: np.Array, y: np.Array) => crossEntropy(shape, p, x, y))(
-        tree.ref(parameters),
-        input,
-        target,
-      ) as [np.Array, Parameters];
+      const [loss, gradient] = valueAndGrad((p: Parameters, x: np.Array, y: np.Array) =>
+        crossEntropy(shape, p, x, y),
+      )(tree.ref(parameters), input, target) as [np.Array, Parameters];
       const squares = tree.leaves(tree.ref(gradient)).map((g: np.Array) => np.square(g).sum());
       const norm = np.sqrt(squares.reduce((a: np.Array, b: np.Array) => a.add(b)));
-      const nextMean = tree.map((m: np.Array, g: np.Array) => m.mul(beta1).add(g.mul(1 - beta1)), mean, tree.ref(gradient)) as Parameters;
+      const nextMean = tree.map(
+        (m: np.Array, g: np.Array) => m.mul(beta1).add(g.mul(1 - beta1)),
+        mean,
+        tree.ref(gradient),
+      ) as Parameters;
       const nextSquare = tree.map(
         (s: np.Array, g: np.Array) => s.mul(beta2).add(np.square(g).mul(1 - beta2)),
         square,

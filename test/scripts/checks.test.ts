@@ -31,7 +31,10 @@ describe('the check of arrows between rooms', () => {
   });
 
   it('lets a room import what the design allows, itself, and packages', () => {
-    write('training/journal/a.ts', "import { x } from '../../telemetry/index.ts';\nimport y from '../run.ts';\nimport z from 'node:fs';");
+    write(
+      'training/journal/a.ts',
+      "import { x } from '../../telemetry/index.ts';\nimport y from '../run.ts';\nimport z from 'node:fs';",
+    );
     write('cli/main.ts', "import { startHub } from '../hub/index.ts';");
     expect(forbiddenImports(source)).toEqual([]);
   });
@@ -39,7 +42,10 @@ describe('the check of arrows between rooms', () => {
   it('finds an entry that would make an instrumented program carry the hub, and a room that the design does not have', () => {
     write('register.ts', "import { startHub } from './hub/index.ts';");
     write('helpers/a.ts', '');
-    expect(forbiddenImports(source).map((f: { file: string }) => f.file)).toEqual(['src/helpers/a.ts', 'src/register.ts']);
+    expect(forbiddenImports(source).map((f: { file: string }) => f.file)).toEqual([
+      'src/helpers/a.ts',
+      'src/register.ts',
+    ]);
   });
 });
 

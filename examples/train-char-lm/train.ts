@@ -1,0 +1,103 @@
+/**
+ * Trains a small character model on Moby-Dick and records the run with llm-otel.
+ *
+ *   node examples/train-char-lm/train.ts [--steps 400] [--out ./.llm-otel/model.json] [--layers 1] [--slow-ms 0]
+ *
+ * Telemetry goes to OTEL_EXPORTER_OTLP_ENDPOINT (default http://127.0.0.1:4318).
+ */
+import { parseArgs } from 'node:util';
+import { init, jit, tree } from '@jax-js/jax';
+import { startRun } from 'llm-otel/training';
+import { saveCheckpoint } from './checkpoint.ts';
+import { drawBatch, readText, seededRandom, Vocabulary } from './data.ts';
+import { compileTrainStep, crossEntropy, initialState } from './model.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    steps: { type: 'string', default: '400' },
+    out: { type: 'string', default: './.llm-otel/model.json' },
+    layers: { type: 'string', default: '1' },
+    name: { type: 'string', default: 'char-lm' },
+    'learning-rate': { type: 'string', default: '0.003' },
+  },
+});
+const steps = Number(flags.steps);
+const peak = Number(flags['learning-rate']);
+const batch = 16;
+const stepsPerEpoch = 200;
+const warmup = 20;
+
+await init();
+const vocabulary = new Vocabulary(readText());
+const data = vocabulary.encode(readText());
+const split = Math.floor(data.length * 0.95);
+const [trainData, heldOut] = [data.subarray(0, split), data.subarray(split)];
+const shape = { vocabulary: vocabulary.size, context: 32, width: 64, heads: 4, layers: Number(flags.layers) };
+const random = seededRandom(1);
+const state = initialState(shape, random);
+const parameters = (tree.leaves(tree.ref(state.parameters)) as { shape: number[]; dispose(): void }[])
+  .map((leaf) => [leaf.shape.reduce((a, b) => a * b, 1), leaf.dispose()] as const)
+  .reduce((sum, [size]) => sum + size, 0);
+
+// One run. `await using` ends it when this block is left, also by an error.
+await using run = await startRun({
+  project: 'char-lm',
+  name: flags.name,
+  params: { ...shape, batch, steps, parameters, optimizer: 'adam', learning_rate: peak, data: 'moby-dick' },
+  tags: { example: 'train-char-lm' },
+});
+console.log(`training ${parameters} parameters for ${steps} steps; run ${run.id}`);
+
+const trainStep = compileTrainStep(shape, state);
+const evaluate = jit((p: typeof state.parameters, x: never, y: never) => crossEntropy(shape, p, x, y));
+
+/** Warm-up, then a cosine to a tenth. */
+const learningRateAt = (step: number) =>
+  step < warmup
+    ? (peak * (step + 1)) / warmup
+    : peak * (0.1 + 0.45 * (1 + Math.cos((Math.PI * (step - warmup)) / (steps - warmup))));
+
+async function validate(step: number): Promise<number> {
+  return run.phase('validation', async () => {
+    let loss = 0;
+    const batches = 5;
+    for (let i = 0; i < batches; i++) {
+      const { input, target } = drawBatch(heldOut, batch, shape.context, random);
+      const value = evaluate(tree.ref(state.parameters), input as never, target as never);
+      loss += ((await value.data())[0] as number) / batches;
+    }
+    run.validation({ loss }, { step });
+    return loss;
+  });
+}
+
+let step = 0;
+while (step < steps) {
+  await run.phase('train epoch', async () => {
+    const end = Math.min(steps, step + stepsPerEpoch);
+    for (; step < end; step++) {
+      const { input, target } = drawBatch(trainData, batch, shape.context, random);
+      const learningRate = learningRateAt(step);
+      const { loss, gradientNorm } = await trainStep(input, target, learningRate);
+      run.step(
+        { 'train/loss': loss, 'train/learning_rate': learningRate, 'train/grad_norm': gradientNorm },
+        { step, epoch: step / stepsPerEpoch, tokens: batch * shape.context, samples: batch },
+      );
+      if (step % 50 === 0) console.log(`step ${String(step).padStart(4)}  loss ${loss.toFixed(3)}`);
+    }
+  });
+  console.log(`step ${String(step).padStart(4)}  validation loss ${(await validate(step - 1)).toFixed(3)}`);
+}
+
+await run.phase('checkpoint', async () => {
+  await saveCheckpoint(flags.out, {
+    shape,
+    characters: vocabulary.characters,
+    runId: run.id,
+    parameters: state.parameters,
+  });
+  await run.artifact(flags.out, { name: 'char-lm', kind: 'model' });
+});
+await run.finish();
+const { recorded, delivered } = run.stats();
+console.log(`run ${run.id} finished: ${recorded} records made, ${delivered} accepted`);

@@ -1,0 +1,70 @@
+/**
+ * Brings the real counterparts that this machine can have, cached outside the checkout and keyed by what they are made
+ * of, so that a second run costs nothing:
+ * - Chromium from Debian's packages (for the page), when this is Debian and we may install;
+ * - one Python environment with the clients of test/real/requirements.txt and examples/python/requirements.txt.
+ *
+ * What cannot be had is said in one line and is no failure here: the tests that need it say so again.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+
+/** Folder of what was installed; LLM_OTEL_REAL_DIR moves it. */
+export const REAL_DIR = process.env.LLM_OTEL_REAL_DIR ?? join(homedir(), '.cache', 'llm-otel', 'real');
+const REQUIREMENTS = ['examples/python/requirements.txt', 'test/real/requirements.txt'].map((file) =>
+  join(root, file),
+);
+
+/** The Python environment for the requirements as they are now; it need not be there. */
+export function pythonEnvironment() {
+  const sum = createHash('sha256');
+  for (const file of REQUIREMENTS) if (existsSync(file)) sum.update(readFileSync(file));
+  return join(REAL_DIR, `python-${sum.digest('hex').slice(0, 16)}`);
+}
+
+function run(command, args) {
+  const { status, error } = spawnSync(command, args, { stdio: ['ignore', 2, 2] });
+  return status === 0 ? undefined : (error?.message ?? `exit code ${status}`);
+}
+
+function installChromium() {
+  if (['/usr/bin/chromium', '/usr/bin/chromium-browser'].some((path) => existsSync(path))) return 'there';
+  if (!existsSync('/usr/bin/apt-get')) return 'not installed: no apt-get here; install Chromium by hand';
+  if (process.getuid?.() !== 0)
+    return 'not installed: needs root; run apt-get install chromium fonts-dejavu-core';
+  const problem =
+    run('apt-get', ['update', '-qq']) ??
+    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium', 'fonts-dejavu-core']);
+  return problem ? `not installed: apt-get failed (${problem})` : 'installed';
+}
+
+function installPython() {
+  const folder = pythonEnvironment();
+  const done = join(folder, '.complete');
+  if (existsSync(done)) return `there (${folder})`;
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(REAL_DIR, { recursive: true });
+  const pip = join(folder, 'bin', 'pip');
+  const files = REQUIREMENTS.filter((file) => existsSync(file)).flatMap((file) => ['-r', file]);
+  const problem =
+    run('python3', ['-m', 'venv', folder]) ??
+    run(pip, ['install', '-q', '--disable-pip-version-check', ...files]);
+  if (problem) return `not installed: ${problem}`;
+  writeFileSync(done, '');
+  return `installed (${folder})`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const [name, install] of [
+    ['chromium', installChromium],
+    ['python environment', installPython],
+  ]) {
+    process.stdout.write(`real ${name}: ${install()}\n`);
+  }
+}

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { formatDuration, table, visible } from '../../src/cli/output.ts';
+import { configEnvironment, telemetryEnvironment, withRegister } from '../../src/cli/run.ts';
+import { parseConfig } from '../../src/config/index.ts';
+
+describe('llm-otel run', () => {
+  it('gives node the import as an argument, and other programs through NODE_OPTIONS beside what is there', () => {
+    expect(withRegister(['node', 'server.mjs', '--x'], {}, 'file:///r.js').command).toEqual([
+      'node',
+      '--import',
+      'file:///r.js',
+      'server.mjs',
+      '--x',
+    ]);
+    expect(withRegister(['/usr/bin/node', 'a'], {}, 'file:///r.js').command[1]).toBe('--import');
+    const npm = withRegister(['npm', 'start'], { NODE_OPTIONS: '--max-old-space-size=100' }, 'file:///r.js');
+    expect(npm.command).toEqual(['npm', 'start']);
+    expect(npm.env['NODE_OPTIONS']).toBe('--max-old-space-size=100 --import=file:///r.js');
+  });
+
+  it('sets what is missing and leaves what the user has set', () => {
+    const env = telemetryEnvironment(
+      { OTEL_METRICS_EXPORTER: 'console', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' },
+      { serviceName: 'trainer' },
+    );
+    expect(env).toMatchObject({
+      OTEL_METRICS_EXPORTER: 'console',
+      OTEL_TRACES_EXPORTER: 'otlp',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9',
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
+      OTEL_SERVICE_NAME: 'trainer',
+    });
+    expect(
+      telemetryEnvironment({ OTEL_EXPORTER_OTLP_ENDPOINT: 'a' }, { endpoint: 'b' })[
+        'OTEL_EXPORTER_OTLP_ENDPOINT'
+      ],
+    ).toBe('b');
+  });
+
+  it('hands the recording parts of monitoring.yaml on as variables', () => {
+    const { config } = parseConfig(`
+monitoring:
+  serving: {slo: {time_to_first_token: 500ms, request_duration: 10s}, routes: [/generate, /api/chat]}
+  observers: {host: {enabled: false}}
+`);
+    expect(configEnvironment(config)).toEqual({
+      LLM_OTEL_SLO_TTFT: '500ms',
+      LLM_OTEL_SLO_DURATION: '10000ms',
+      LLM_OTEL_LLM_ROUTES: '/generate,/api/chat',
+      LLM_OTEL_OBSERVERS: 'runtime',
+    });
+    expect(configEnvironment({})).toEqual({});
+  });
+});
+
+describe('output of the commands', () => {
+  it('aligns numbers to the right and shows control characters instead of sending them', () => {
+    expect(
+      table(
+        ['run', 'steps'],
+        [
+          ['a\u001b[31mb', 7],
+          ['long name', 1234],
+        ],
+      ).split('\n'),
+    ).toEqual(['run         steps', '----------  -----', 'a\\x1b[31mb      7', 'long name    1234']);
+    expect(visible('\u0007')).toBe('\\x07');
+  });
+
+  it('shows a duration in the two units that matter', () => {
+    expect([900, 59_000, 61_000, 3_600_000 * 5 + 60_000, 86_400_000 * 2].map(formatDuration)).toEqual([
+      '0.9 s',
+      '59 s',
+      '1 m 1 s',
+      '5 h 1 m',
+      '2 d 0 h',
+    ]);
+  });
+});
