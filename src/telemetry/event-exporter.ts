@@ -23,7 +23,20 @@ export interface EventRecord {
  */
 export type DeliveryOutcome =
   | { ok: true }
-  | { ok: false; kind: 'unavailable' | 'refused' | 'unauthorized'; message: string; retryAfterMs?: number };
+  | {
+      ok: false;
+      kind: 'unavailable' | 'refused' | 'unauthorized';
+      /** For people; names the receiver, never a credential. */
+      message: string;
+      /** The receiver's Retry-After. */
+      retryAfterMs?: number;
+      /** HTTP status; absent when there was no answer. */
+      status?: number;
+      /** With `refused`: the request passed (status 2xx) except for so many records (OTLP partial success). */
+      rejected?: number;
+      /** With `unavailable` and no answer: the system's code, such as ECONNREFUSED. */
+      code?: string;
+    };
 
 /** Sends run events with acknowledgement: `ok` only when the receiver answered that it has them. */
 export interface EventExporter {

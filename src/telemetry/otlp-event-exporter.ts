@@ -1,16 +1,92 @@
-import type { EventExporter } from './event-exporter.ts';
+import type { HrTime } from '@opentelemetry/api';
+import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
+import { type Resource, resourceFromAttributes } from '@opentelemetry/resources';
+import { diag } from '@opentelemetry/api';
+import { readOutcome } from './delivery.ts';
+import { EnvironmentReader } from './environment-reader.ts';
+import type { DeliveryOutcome, EventExporter, EventRecord } from './event-exporter.ts';
+import { LOGS_CODEC } from './otlp-codec.ts';
+import { OtlpSender } from './otlp-sender.ts';
+import { packageVersion } from './package-version.ts';
+import { resolveTarget } from './target.ts';
 
 export interface EventExporterOptions {
+  /** Base URL; `/v1/logs` is added. Default: OTEL_EXPORTER_OTLP_LOGS_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, http://127.0.0.1:4318. */
   endpoint?: string;
+  /** Over those of OTEL_EXPORTER_OTLP_(LOGS_)HEADERS. */
   headers?: Readonly<Record<string, string>>;
+  /** Longest time for one request. Default OTEL_EXPORTER_OTLP_(LOGS_)TIMEOUT, else 10 s. */
   timeoutMs?: number;
+  /** Where variables are read. Default process.env. */
   env?: Readonly<Record<string, string | undefined>>;
+  /**
+   * True: a request under way does not keep the process alive, so that a dead receiver does not hold back the end
+   * of a program. Who awaits `export` then must keep the process alive (an exit hook does). Default false.
+   */
+  background?: boolean;
 }
 
+const SEVERITY_INFO = 9;
+
+/**
+ * Sends run events as OTLP log records and tells what became of them by the true HTTP status. One request an
+ * `export`, no retry: a record leaves the caller's queue only on `ok`.
+ */
 export function createEventExporter(options: EventExporterOptions = {}): EventExporter {
-  return {
-    url: `${options.endpoint ?? 'http://127.0.0.1:4318'}/v1/logs`,
-    export: () => Promise.resolve({ ok: false, kind: 'unavailable', message: 'not built yet' }),
-    shutdown: () => Promise.resolve(),
+  const environment = new EnvironmentReader(options.env ?? process.env, (message) =>
+    diag.warn(`llm-otel: ${message}`),
+  );
+  const target = resolveTarget('logs', environment, options);
+  const sender = new OtlpSender(target, { background: options.background ?? false });
+  const codec = LOGS_CODEC[target.protocol];
+  // The serialiser groups records by the identity of these objects.
+  const scope = { name: 'llm-otel', version: packageVersion() };
+  const resources = new WeakMap<EventRecord['resource'], Resource>();
+  const resourceOf = (attributes: EventRecord['resource']): Resource => {
+    let resource = resources.get(attributes);
+    if (!resource) {
+      resource = resourceFromAttributes(attributes);
+      resources.set(attributes, resource);
+    }
+    return resource;
   };
+  const toLogRecord = (record: EventRecord): ReadableLogRecord => {
+    const time = toHrTime(record.time);
+    return {
+      hrTime: time,
+      hrTimeObserved: time,
+      eventName: record.eventName,
+      severityNumber: record.severityNumber ?? SEVERITY_INFO,
+      body: record.body,
+      attributes: record.attributes,
+      droppedAttributesCount: 0,
+      resource: resourceOf(record.resource),
+      instrumentationScope: scope,
+    };
+  };
+  return {
+    url: target.url,
+    async export(records): Promise<DeliveryOutcome> {
+      if (records.length === 0) return { ok: true };
+      let body: Uint8Array;
+      try {
+        body = codec.encode(records.map(toLogRecord));
+      } catch (error) {
+        // A value that cannot be written: a smaller batch finds the record.
+        return { ok: false, kind: 'refused', message: `the records cannot be encoded: ${String(error)}` };
+      }
+      return readOutcome(await sender.send(body), target.url, (answer) => codec.partial(answer));
+    },
+    shutdown() {
+      sender.destroy();
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Seconds and nanoseconds; milliseconds may have a fraction. */
+export function toHrTime(milliseconds: number): HrTime {
+  const seconds = Math.floor(milliseconds / 1000);
+  const nanoseconds = Math.round((milliseconds - seconds * 1000) * 1e6);
+  return nanoseconds >= 1e9 ? [seconds + 1, 0] : [seconds, nanoseconds];
 }

@@ -1,0 +1,34 @@
+import type { PartialSuccess } from './delivery.ts';
+import { readOutcome } from './delivery.ts';
+import type { EndpointHealth } from './endpoint-health.ts';
+import type { DeliveryOutcome } from './event-exporter.ts';
+import type { OtlpSender } from './otlp-sender.ts';
+
+/** One signal's way to its receiver: posts a body, tells the outcome, and keeps the receiver's health up to date. */
+export class DeliveryChannel {
+  readonly #sender: OtlpSender;
+  readonly #partial: (body: Uint8Array) => PartialSuccess | undefined;
+  readonly #health: EndpointHealth | undefined;
+
+  constructor(
+    sender: OtlpSender,
+    partial: (body: Uint8Array) => PartialSuccess | undefined,
+    health?: EndpointHealth,
+  ) {
+    this.#sender = sender;
+    this.#partial = partial;
+    this.#health = health;
+  }
+
+  async deliver(body: Uint8Array): Promise<DeliveryOutcome> {
+    const outcome = readOutcome(await this.#sender.send(body), this.#sender.target.url, this.#partial);
+    if (outcome.ok) this.#health?.succeeded();
+    else if (outcome.kind === 'refused') this.#health?.refused(outcome.message);
+    else this.#health?.failed(outcome.message);
+    return outcome;
+  }
+
+  destroy(): void {
+    this.#sender.destroy();
+  }
+}

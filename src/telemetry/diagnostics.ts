@@ -1,0 +1,81 @@
+import { diag, DiagLogLevel, type DiagLogger } from '@opentelemetry/api';
+import type { EnvironmentReader } from './environment-reader.ts';
+
+/** OTEL_LOG_LEVEL's values, those of the JavaScript SDK included. */
+const LEVELS: Readonly<Record<string, DiagLogLevel>> = {
+  none: DiagLogLevel.NONE,
+  error: DiagLogLevel.ERROR,
+  warn: DiagLogLevel.WARN,
+  info: DiagLogLevel.INFO,
+  debug: DiagLogLevel.DEBUG,
+  verbose: DiagLogLevel.VERBOSE,
+  all: DiagLogLevel.ALL,
+};
+
+/** Messages of the API that say little to a person, and what they mean. */
+const IN_PLAIN_WORDS: ReadonlyArray<readonly [RegExp, string]> = [
+  [
+    /Attempted duplicate registration of API: trace/,
+    'llm-otel: another OpenTelemetry SDK tried to register after llm-otel had started one. Its span processors and exporters get nothing. Start it before llm-otel (its --import or import first): llm-otel then attaches to it.',
+  ],
+  [
+    /Attempted duplicate registration of API: metrics/,
+    'llm-otel: another OpenTelemetry SDK tried to register its metrics after llm-otel had. Its metric readers get nothing of what instruments record. Start it before llm-otel: llm-otel then attaches to it.',
+  ],
+  [
+    /Attempted duplicate registration of API: (context|propagation)/,
+    'llm-otel: another OpenTelemetry SDK tried to register after llm-otel; the context manager and propagators of llm-otel stay in place.',
+  ],
+];
+
+/**
+ * Gives OpenTelemetry's diagnostics a voice, on standard error, unless the program has set a logger of its own:
+ * the API has none by default, so every warning would be silent.
+ */
+export function startDiagnostics(environment: EnvironmentReader): void {
+  if (hasLogger()) return;
+  const level = environment.choice('OTEL_LOG_LEVEL', Object.keys(LEVELS), 'warn');
+  diag.setLogger(new StderrLogger(), { logLevel: LEVELS[level] ?? DiagLogLevel.WARN, suppressOverrideMessage: true });
+}
+
+/** The API has no question for it; the globals of its major version are documented to be under this symbol. */
+function hasLogger(): boolean {
+  const globals = (globalThis as unknown as Record<symbol, { diag?: unknown } | undefined>)[
+    Symbol.for('opentelemetry.js.api.1')
+  ];
+  return globals?.diag !== undefined;
+}
+
+class StderrLogger implements DiagLogger {
+  error(message: string, ...rest: unknown[]): void {
+    write(message, rest);
+  }
+  warn(message: string, ...rest: unknown[]): void {
+    write(message, rest);
+  }
+  info(message: string, ...rest: unknown[]): void {
+    write(message, rest);
+  }
+  debug(message: string, ...rest: unknown[]): void {
+    write(message, rest);
+  }
+  verbose(message: string, ...rest: unknown[]): void {
+    write(message, rest);
+  }
+}
+
+function write(message: string, rest: readonly unknown[]): void {
+  const plain = IN_PLAIN_WORDS.find(([pattern]) => pattern.test(message))?.[1];
+  const text = plain ?? [message, ...rest.map(toText)].join(' ');
+  process.stderr.write(`${text.startsWith('llm-otel: ') ? text : `opentelemetry: ${text}`}\n`);
+}
+
+function toText(value: unknown): string {
+  if (value instanceof Error) return value.message;
+  if (typeof value === 'string') return value;
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
+}
