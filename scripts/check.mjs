@@ -12,6 +12,7 @@ const CHECKS = [
   ['format', [bin('@biomejs/biome/bin/biome'), 'format', '.']],
   ['arrows', ['scripts/check-arrows.mjs']],
   ['copies', ['scripts/check-copies.mjs']],
+  ['names', ['scripts/names-doc.mjs', '--check']],
 ];
 
 const failed = [];

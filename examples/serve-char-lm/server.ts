@@ -171,27 +171,23 @@ const server = createServer(async (request, response) => {
   try {
     if (request.method === 'POST' && request.url === '/v1/chat/completions') await chat(request, response);
     else if (request.method === 'GET' && request.url === '/v1/models') {
-      response
-        .writeHead(200, { 'content-type': 'application/json' })
-        .end(
-          JSON.stringify({
-            object: 'list',
-            data: [{ id: MODEL, object: 'model', created: 1_700_000_000, owned_by: 'llm-otel' }],
-          }),
-        );
+      response.writeHead(200, { 'content-type': 'application/json' }).end(
+        JSON.stringify({
+          object: 'list',
+          data: [{ id: MODEL, object: 'model', created: 1_700_000_000, owned_by: 'llm-otel' }],
+        }),
+      );
     } else throw new Refusal(404, 'not_found', `no such route: ${request.method} ${request.url}`);
   } catch (error) {
     const refusal = error instanceof Refusal ? error : new Refusal(500, 'server_error', 'the model failed');
     if (!(error instanceof Refusal)) console.error(error);
     if (response.headersSent || response.destroyed) response.destroy();
     else
-      response
-        .writeHead(refusal.status, { 'content-type': 'application/json' })
-        .end(
-          JSON.stringify({
-            error: { message: refusal.message, type: refusal.type, code: null, param: null },
-          }),
-        );
+      response.writeHead(refusal.status, { 'content-type': 'application/json' }).end(
+        JSON.stringify({
+          error: { message: refusal.message, type: refusal.type, code: null, param: null },
+        }),
+      );
   }
 });
 
