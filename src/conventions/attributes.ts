@@ -108,6 +108,7 @@ export const ATTR = {
   pagingDirection: 'system.paging.direction',
   pagingFaultType: 'system.paging.fault.type',
   device: 'system.device',
+  contextSwitchType: 'process.context_switch.type',
   diskDirection: 'disk.io.direction',
   filesystemMountpoint: 'system.filesystem.mountpoint',
   filesystemType: 'system.filesystem.type',

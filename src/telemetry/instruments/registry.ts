@@ -25,8 +25,11 @@ export class Instrument<S extends BoundSeries = BoundSeries> {
     this.#create = create;
   }
 
-  /** The series of these attributes, made when new. Keep what it returns: finding it again costs about 1 us. */
-  bind(attributes: Attributes = {}): S {
+  /**
+   * The series of these attributes, made when new. Keep what it returns: finding it again costs about 1 us.
+   * `startTime` (default now): since when a counter counts that is read elsewhere, e.g. the start of the machine.
+   */
+  bind(attributes: Attributes = {}, startTime?: HrTime): S {
     const key = seriesKey(attributes);
     const found = this.#series.get(key);
     if (found) return found;
@@ -39,7 +42,7 @@ export class Instrument<S extends BoundSeries = BoundSeries> {
       }
       return this.#overflow();
     }
-    const series = this.#create(Object.freeze({ ...attributes }), hrTime());
+    const series = this.#create(Object.freeze({ ...attributes }), startTime ?? hrTime());
     this.#series.set(key, series);
     return series;
   }
@@ -149,7 +152,7 @@ export class InstrumentRegistry {
     let instrument = this.#instruments.get(key) as Instrument<S> | undefined;
     if (!instrument) {
       instrument = new Instrument(definition, scope, create);
-      this.#instruments.set(key, instrument as unknown as Instrument);
+      this.#instruments.set(key, instrument);
     }
     return instrument;
   }
