@@ -178,23 +178,22 @@ export class BatchQueue<T> {
     for (const { done } of released) done();
   }
 
-  #pause(retryAfterMs: number | undefined): Promise<void> {
+  async #pause(retryAfterMs: number | undefined): Promise<void> {
     const flushing = this.#waiters.length > 0;
     const [first, max] = flushing
       ? [FIRST_FLUSH_BACKOFF_MS, MAX_FLUSH_BACKOFF_MS]
       : [FIRST_BACKOFF_MS, MAX_BACKOFF_MS];
     const jitter = 1 + JITTER * (2 * (this.#options.random ?? Math.random)() - 1);
     const backoff = Math.min(first * 2 ** (this.#failures - 1), max) * jitter;
-    return new Promise<void>((resolve) => {
+    await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, Math.max(backoff, retryAfterMs ?? 0));
       timer.unref();
       this.#endPause = () => {
         clearTimeout(timer);
         resolve();
       };
-    }).then(() => {
-      this.#endPause = undefined;
     });
+    this.#endPause = undefined;
   }
 }
 

@@ -35,7 +35,10 @@ const IN_PLAIN_WORDS: ReadonlyArray<readonly [RegExp, string]> = [
 export function startDiagnostics(environment: EnvironmentReader): void {
   if (hasLogger()) return;
   const level = environment.choice('OTEL_LOG_LEVEL', Object.keys(LEVELS), 'warn');
-  diag.setLogger(new StderrLogger(), { logLevel: LEVELS[level] ?? DiagLogLevel.WARN, suppressOverrideMessage: true });
+  diag.setLogger(new StderrLogger(), {
+    logLevel: LEVELS[level] ?? DiagLogLevel.WARN,
+    suppressOverrideMessage: true,
+  });
 }
 
 /** The API has no question for it; the globals of its major version are documented to be under this symbol. */

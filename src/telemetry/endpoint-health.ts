@@ -5,10 +5,10 @@ export interface EndpointHealthOptions {
   /** Base URL without credentials. */
   readonly name: string;
   /** Items lost until now. */
-  lost(): number;
-  log(message: string): void;
+  readonly lost: () => number;
+  readonly log: (message: string) => void;
   /** Milliseconds since the epoch. */
-  now(): number;
+  readonly now: () => number;
 }
 
 /**
@@ -35,7 +35,9 @@ export class EndpointHealth {
       this.#since = time;
       this.#lostBefore = lost();
       this.#nextLine = time + REPEAT_MS;
-      log(`${message}. What is recorded is kept up to the limits of its queues and sent when it answers again.`);
+      log(
+        `${message}. What is recorded is kept up to the limits of its queues and sent when it answers again.`,
+      );
     } else if (time >= this.#nextLine) {
       this.#nextLine = time + REPEAT_MS;
       log(`${message}; so since ${clock(this.#since)} (${span(time - this.#since)}), ${this.#loss()}`);

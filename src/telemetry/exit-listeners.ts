@@ -36,11 +36,13 @@ export function installExitListeners(actions: ExitActions): () => void {
     if (drainFlushes >= MAX_DRAIN_FLUSHES) return;
     drainFlushes++;
     reason = 'drained';
-    void actions.flush('drained').then((complete) => {
-      drainedByUs = true;
-      // What could not be delivered now would not be in another round either.
-      if (!complete) drainFlushes = MAX_DRAIN_FLUSHES;
-    });
+    void flushDrained();
+  };
+  const flushDrained = async (): Promise<void> => {
+    const complete = await actions.flush('drained');
+    drainedByUs = true;
+    // What could not be delivered now would not be in another round either.
+    if (!complete || actions.pending()) drainFlushes = MAX_DRAIN_FLUSHES;
   };
 
   const endBySignal = (signal: ExitSignal): void => {
@@ -61,7 +63,11 @@ export function installExitListeners(actions: ExitActions): () => void {
     if (signalled) return endBySignal(signal);
     signalled = true;
     reason = signal;
-    void actions.flush(signal).then(() => endBySignal(signal));
+    void flushThenEnd(signal);
+  };
+  const flushThenEnd = async (signal: ExitSignal): Promise<void> => {
+    await actions.flush(signal);
+    endBySignal(signal);
   };
 
   const onUncaughtException = (error: unknown): void => {
@@ -70,10 +76,12 @@ export function installExitListeners(actions: ExitActions): () => void {
     if (crashing) return;
     crashing = true;
     reason = 'uncaughtException';
-    void actions.flush('uncaughtException').then(() => {
-      process.off('uncaughtException', onUncaughtException);
-      dieOf(error);
-    });
+    void flushThenDie(error);
+  };
+  const flushThenDie = async (error: unknown): Promise<void> => {
+    await actions.flush('uncaughtException');
+    process.off('uncaughtException', onUncaughtException);
+    dieOf(error);
   };
 
   const onExit = (): void => actions.sync(reason);
@@ -130,6 +138,7 @@ function dieOf(error: unknown): void {
   const flags = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`;
   if (error instanceof Error && !flags.includes('--unhandled-rejections')) {
     process.removeAllListeners('unhandledRejection');
+    // oxlint-disable-next-line promise/no-promise-in-callback -- the rejection is the point
     void Promise.reject(error);
     return;
   }

@@ -14,8 +14,8 @@ import type { Protocol } from './target.ts';
 
 /** OTLP request bodies of one signal in one protocol, and what its answers say. */
 export interface OtlpCodec<T> {
-  encode(items: T): Uint8Array;
-  partial(body: Uint8Array): PartialSuccess | undefined;
+  readonly encode: (items: T) => Uint8Array;
+  readonly partial: (body: Uint8Array) => PartialSuccess | undefined;
 }
 
 interface Serializer<T> {
@@ -32,9 +32,13 @@ function codec<T>(serializer: Serializer<T>, rejected: string): OtlpCodec<T> {
       return body;
     },
     partial(body) {
-      const partial = serializer.deserializeResponse(body).partialSuccess as Record<string, unknown> | undefined;
+      const partial = serializer.deserializeResponse(body).partialSuccess as
+        | Readonly<Record<string, string | number | undefined>>
+        | undefined;
       // JSON answers may carry the 64-bit count as a string.
-      return partial && { rejected: Number(partial[rejected] ?? 0), message: String(partial.errorMessage ?? '') };
+      return (
+        partial && { rejected: Number(partial[rejected] ?? 0), message: `${partial.errorMessage ?? ''}` }
+      );
     },
   };
 }

@@ -1,7 +1,6 @@
-import type { HrTime } from '@opentelemetry/api';
+import { diag, type HrTime } from '@opentelemetry/api';
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources';
-import { diag } from '@opentelemetry/api';
 import { readOutcome } from './delivery.ts';
 import { EnvironmentReader } from './environment-reader.ts';
 import type { DeliveryOutcome, EventExporter, EventRecord } from './event-exporter.ts';
@@ -56,6 +55,7 @@ export function createEventExporter(options: EventExporterOptions = {}): EventEx
       hrTime: time,
       hrTimeObserved: time,
       eventName: record.eventName,
+      // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- SeverityNumber is OTLP's own number
       severityNumber: record.severityNumber ?? SEVERITY_INFO,
       body: record.body,
       attributes: record.attributes,

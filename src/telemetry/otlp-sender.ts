@@ -1,4 +1,9 @@
-import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
+import {
+  Agent as HttpAgent,
+  type ClientRequest,
+  type IncomingMessage,
+  request as httpRequest,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -134,5 +139,9 @@ export function parseRetryAfter(value: string | undefined, now: number): number 
 function failure(error: unknown): SendResult {
   const { message, code } = error as NodeJS.ErrnoException;
   // An AggregateError of several addresses has no message of its own.
-  return { answered: false, error: message || code || 'the connection failed', ...(code !== undefined && { code }) };
+  return {
+    answered: false,
+    error: message || code || 'the connection failed',
+    ...(code !== undefined && { code }),
+  };
 }

@@ -7,7 +7,7 @@ export function packageVersion(): string {
   if (version === undefined) {
     try {
       const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-      version = String((JSON.parse(text) as { version?: unknown }).version ?? '0.0.0');
+      version = (JSON.parse(text) as { version?: string }).version ?? '0.0.0';
     } catch {
       version = '0.0.0';
     }

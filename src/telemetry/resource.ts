@@ -72,7 +72,10 @@ function parseResourceAttributes(environment: EnvironmentReader): Record<string,
     try {
       if (at < 1) throw new Error('no key');
       attributes[decodeURIComponent(pair.slice(0, at).trim())] = decodeURIComponent(
-        pair.slice(at + 1).trim().replace(/^"(.*)"$/, '$1'),
+        pair
+          .slice(at + 1)
+          .trim()
+          .replace(/^"(.*)"$/, '$1'),
       );
     } catch {
       environment.warn(

@@ -50,7 +50,10 @@ const QUEUE_DEFAULTS: QueueSettings = {
 };
 
 /** The queue of spans (prefix OTEL_BSP) or of log records (OTEL_BLRP). */
-export function resolveQueue(prefix: 'OTEL_BSP' | 'OTEL_BLRP', environment: EnvironmentReader): QueueSettings {
+export function resolveQueue(
+  prefix: 'OTEL_BSP' | 'OTEL_BLRP',
+  environment: EnvironmentReader,
+): QueueSettings {
   const maxQueueSize = environment.integer(`${prefix}_MAX_QUEUE_SIZE`, QUEUE_DEFAULTS.maxQueueSize, 1);
   const batch = `${prefix}_MAX_EXPORT_BATCH_SIZE`;
   const wanted = environment.integer(batch, Math.min(QUEUE_DEFAULTS.maxBatchSize, maxQueueSize), 1);

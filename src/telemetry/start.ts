@@ -1,21 +1,247 @@
-import { randomUUID } from 'node:crypto';
-import type { Telemetry, TelemetryOptions } from './telemetry.ts';
+import { context, diag, metrics, propagation, trace } from '@opentelemetry/api';
+import { logs } from '@opentelemetry/api-logs';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { ATTR, DURATION_FORMAT, ENV, parseDuration } from '../conventions/index.ts';
+import { inspectApiCopies } from './api-copies.ts';
+import { type Attachment, attachSpans } from './attach.ts';
+import { startDiagnostics } from './diagnostics.ts';
+import { DropCounter } from './dropped.ts';
+import { EndpointHealth } from './endpoint-health.ts';
+import { EnvironmentReader } from './environment-reader.ts';
+import { DEFAULT_EXIT_DEADLINE_MS, setExitDeadline } from './exit.ts';
+import type { ExportPipeline } from './export-pipeline.ts';
+import { registeredProvider, visibleProvider } from './foreign-provider.ts';
+import { createLogPipeline, createMetricPipeline, createTracePipeline } from './pipelines.ts';
+import { resolvePropagator } from './propagators.ts';
+import { createLoggerProvider, createMeterProvider, createTracerProvider } from './providers.ts';
+import { processFacts, resolveResource } from './resource.ts';
+import { type Part, RunningTelemetry, type RunningOptions } from './running-telemetry.ts';
+import { resolveExporters, resolveMetrics } from './signal-settings.ts';
+import { QueueSpanProcessor } from './span-processor.ts';
+import { baseUrl, DEFAULT_ENDPOINT, resolveTarget } from './target.ts';
+import type { Signal, Telemetry, TelemetryOptions } from './telemetry.ts';
 
 let current: Telemetry | undefined;
+let startedWith = '';
 
-export function startTelemetry(_options: TelemetryOptions = {}): Telemetry {
-  current ??= {
-    mode: 'disabled',
-    resourceAttributes: {},
-    serviceInstanceId: randomUUID(),
-    endpoint: 'http://127.0.0.1:4318',
-    forceFlush: () => Promise.resolve(),
-    shutdown: () => Promise.resolve(),
-    dropped: () => ({}),
-  };
+/** What `startTelemetry` gave; undefined before it was called. */
+export function currentTelemetry(): Telemetry | undefined {
   return current;
 }
 
-export function currentTelemetry(): Telemetry | undefined {
+/**
+ * Starts traces, metrics and logs, or attaches to the SDK that is already there. A second call gives what the first
+ * one started. Never throws: a program must not fail since it is observed.
+ */
+export function startTelemetry(options: TelemetryOptions = {}): Telemetry {
+  const wanted = JSON.stringify({ ...options, env: undefined });
+  if (current) {
+    if (wanted !== startedWith)
+      diag.warn(
+        'llm-otel: startTelemetry was called again with other options; the first call counts and these options have no effect',
+      );
+    return current;
+  }
+  startedWith = wanted;
+  const environment = new EnvironmentReader(options.env ?? process.env, (message) =>
+    diag.warn(`llm-otel: ${message}`),
+  );
+  startDiagnostics(environment);
+  try {
+    current = environment.flag('OTEL_SDK_DISABLED')
+      ? disabled(options, environment)
+      : start(options, environment);
+  } catch (error) {
+    diag.error(
+      `llm-otel: telemetry could not be started and is off: ${error instanceof Error ? error.stack : String(error)}`,
+    );
+    current = disabled(options, environment);
+  }
   return current;
+}
+
+function start(options: TelemetryOptions, environment: EnvironmentReader): Telemetry {
+  const drops = new DropCounter();
+  const endpoint = baseUrl(resolveTarget('traces', silent(options), options));
+  const health = new EndpointHealth({
+    name: endpoint,
+    lost: () => drops.total(),
+    log: (message) => diag.warn(`llm-otel: ${message}`),
+    now: Date.now,
+  });
+  const shared = { environment, drops, health };
+  const attributes = resolveResource(options, environment, processFacts());
+  const shutdownTimeoutMs = resolveShutdownTimeout(options, environment);
+  const pipelines: ExportPipeline<unknown>[] = [];
+  const parts: Part[] = [];
+  const exporters = (signal: Signal) => resolveExporters(signal, environment, options.signals?.[signal]);
+  /** The pipeline of a signal, when it goes out over OTLP. */
+  const pipe = <T>(signal: Signal, wanted: boolean, create: (target: Target) => ExportPipeline<T>) => {
+    if (!wanted) return undefined;
+    const pipeline = create(resolveTarget(signal, environment, options));
+    pipelines.push(pipeline);
+    return pipeline;
+  };
+
+  // Metrics: the same in both modes, global only when the process is ours.
+  const metricSettings = resolveMetrics(environment, optionMs('metricInterval', options, environment));
+  const metricExporters = exporters('metrics');
+  const metricPipeline = pipe('metrics', metricExporters.has('otlp'), (target) =>
+    createMetricPipeline(target, metricSettings, shared),
+  );
+  const meterProvider =
+    metricExporters.size > 0
+      ? createMeterProvider(
+          { attributes, exporters: metricExporters, pipeline: metricPipeline },
+          metricSettings,
+        )
+      : undefined;
+  if (meterProvider) parts.push(meterProvider);
+
+  const traceExporters = exporters('traces');
+  const createTraces = () =>
+    pipe('traces', traceExporters.has('otlp'), (target) => createTracePipeline(target, shared));
+  const base: Omit<RunningOptions, 'mode'> = {
+    resourceAttributes: attributes,
+    serviceInstanceId: String(attributes[ATTR.serviceInstanceId]),
+    endpoint,
+    parts,
+    pipelines,
+    drops,
+    shutdownTimeoutMs,
+    handleExit: options.handleExit ?? true,
+  };
+  if (base.handleExit) setExitDeadline(shutdownTimeoutMs);
+
+  const foreign = registeredProvider();
+  if (foreign || environment.text('OTEL_CONFIG_FILE') !== undefined) {
+    const attachment = attach(foreign, traceExporters.has('otlp'), options, () => {
+      const pipeline = createTraces() as NonNullable<ReturnType<typeof createTraces>>;
+      const processor = new QueueSpanProcessor(pipeline.queue);
+      parts.push(processor);
+      return processor;
+    });
+    warnOfApiCopies();
+    return new RunningTelemetry({ ...base, mode: 'attached', attachment });
+  }
+
+  const propagator = resolvePropagator(environment);
+  if (traceExporters.size > 0) {
+    const provider = createTracerProvider(
+      { attributes, exporters: traceExporters, pipeline: createTraces() },
+      environment,
+    );
+    provider.register({ propagator });
+    parts.push(provider);
+    if (visibleProvider() !== provider)
+      diag.warn(
+        'llm-otel: the tracer provider could not be registered; spans of this process are not recorded (see the lines about @opentelemetry/api)',
+      );
+  } else registerContext(propagator);
+  if (meterProvider) metrics.setGlobalMeterProvider(meterProvider);
+  const logExporters = exporters('logs');
+  if (logExporters.size > 0) {
+    const pipeline = pipe('logs', logExporters.has('otlp'), (target) => createLogPipeline(target, shared));
+    const provider = createLoggerProvider({ attributes, exporters: logExporters, pipeline });
+    logs.setGlobalLoggerProvider(provider);
+    parts.push(provider);
+  }
+  warnOfApiCopies();
+  return new RunningTelemetry({ ...base, mode: 'own' });
+}
+
+type Target = ReturnType<typeof resolveTarget>;
+
+/** Says what attaching means for the spans, and adds our processor where it belongs. */
+function attach(
+  foreign: ReturnType<typeof registeredProvider>,
+  wanted: boolean,
+  options: TelemetryOptions,
+  createProcessor: () => QueueSpanProcessor,
+): Attachment {
+  const result = ((): Attachment => {
+    if (!foreign)
+      return {
+        added: false,
+        why: 'OTEL_CONFIG_FILE is set, so that spans are left to the SDK that reads it',
+      };
+    if (!wanted) return { added: false, why: 'its spans stay its own, since traces are switched off here' };
+    return attachSpans(foreign, {
+      url: resolveTarget('traces', silent(options), options).url,
+      asked: options.endpoint !== undefined,
+      createProcessor,
+    });
+  })();
+  const line = `llm-otel: attached to the OpenTelemetry SDK of this process: ${result.why}`;
+  if (result.added || !wanted) diag.info(line);
+  else diag.warn(line);
+  return result;
+}
+
+/** Nothing is recorded; propagation works nevertheless, as OpenTelemetry asks of OTEL_SDK_DISABLED. */
+function disabled(options: TelemetryOptions, environment: EnvironmentReader): Telemetry {
+  const attributes = resolveResource(options, silent(options), processFacts());
+  if (!registeredProvider()) registerContext(resolvePropagator(environment));
+  return new RunningTelemetry({
+    mode: 'disabled',
+    resourceAttributes: attributes,
+    serviceInstanceId: String(attributes[ATTR.serviceInstanceId]),
+    endpoint: options.endpoint
+      ? baseUrl(resolveTarget('traces', silent(options), options))
+      : DEFAULT_ENDPOINT,
+    parts: [],
+    pipelines: [],
+    drops: new DropCounter(),
+    shutdownTimeoutMs: DEFAULT_EXIT_DEADLINE_MS,
+    handleExit: false,
+  });
+}
+
+function registerContext(propagator: ReturnType<typeof resolvePropagator>): void {
+  const manager = new AsyncLocalStorageContextManager();
+  manager.enable();
+  context.setGlobalContextManager(manager);
+  if (propagator) propagation.setGlobalPropagator(propagator);
+}
+
+/** For a second look at variables whose faults were or will be told elsewhere. */
+function silent(options: TelemetryOptions): EnvironmentReader {
+  return new EnvironmentReader(options.env ?? process.env, () => {});
+}
+
+function resolveShutdownTimeout(options: TelemetryOptions, environment: EnvironmentReader): number {
+  return (
+    optionMs('shutdownTimeout', options, environment) ??
+    environment.milliseconds(ENV.shutdownTimeout.name, DEFAULT_EXIT_DEADLINE_MS)
+  );
+}
+
+/** A duration option in milliseconds; undefined when it is not set or cannot be used. */
+function optionMs(
+  name: 'metricInterval' | 'shutdownTimeout',
+  options: TelemetryOptions,
+  environment: EnvironmentReader,
+): number | undefined {
+  const value = options[name];
+  if (value === undefined) return undefined;
+  const milliseconds = parseDuration(value);
+  if (milliseconds !== undefined && milliseconds > 0) return milliseconds;
+  environment.warn(
+    `the option ${name}=${JSON.stringify(value)} is not ${DURATION_FORMAT}; the default is used`,
+  );
+  return undefined;
+}
+
+function warnOfApiCopies(): void {
+  for (const problem of inspectApiCopies().problems) diag.warn(`llm-otel: ${problem}`);
+}
+
+/** For tests: forgets what was started and takes the globals back. */
+export function resetTelemetry(): void {
+  current = undefined;
+  trace.disable();
+  metrics.disable();
+  logs.disable();
+  context.disable();
+  propagation.disable();
 }

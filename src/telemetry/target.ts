@@ -137,7 +137,10 @@ function parseHeaders(name: string, environment: EnvironmentReader): Record<stri
     const key = pair.slice(0, at).trim().toLowerCase();
     const value = decode(pair.slice(at + 1).trim());
     if (at > 0 && value !== undefined && /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(key)) headers[key] = value;
-    else environment.warn(`${name} holds an entry that is not key=value (its value is not shown); it is left out`);
+    else
+      environment.warn(
+        `${name} holds an entry that is not key=value (its value is not shown); it is left out`,
+      );
   }
   return headers;
 }

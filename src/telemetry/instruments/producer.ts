@@ -112,8 +112,7 @@ export class InstrumentProducer implements MetricProducer {
           dataPointType: DataPointType.GAUGE,
           dataPoints: numbers,
         };
-      case 'counter':
-      case 'updowncounter':
+      default:
         return {
           descriptor,
           aggregationTemporality,
