@@ -1,6 +1,5 @@
 import { anyValueFromJson, eachElement, keyValueFromJson, keyValueJsonToWire } from './any-value-json.ts';
 import { type Json, JsonReader, parseJson } from './json-reader.ts';
-import { MESSAGE_WEIGHT } from './limits.ts';
 import type { Attributes } from './model.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';
 import {
@@ -110,7 +109,7 @@ function readField(reader: JsonReader, field: Field, json: Json, target: Target)
       readMessage(reader, field.message as Message, json, target[key] as Target);
       return;
     case 'messages':
-      eachElement(reader, json, MESSAGE_WEIGHT, (element) =>
+      eachElement(reader, json, (field.message as Message).weight, (element) =>
         readElement(reader, field.message as Message, element, target[key] as unknown[]),
       );
       return;

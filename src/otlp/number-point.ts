@@ -70,13 +70,16 @@ export function readUsualNumberPoint(reader: ProtobufReader, end: number): Numbe
     pos += 9;
   }
   reader.pos = end;
-  const attributes = attributesEnd === 0 ? NO_BYTES : bytes.subarray(attributesStart, attributesEnd);
+  const attributes =
+    attributesEnd === 0
+      ? NO_BYTES
+      : new Uint8Array(bytes.buffer, bytes.byteOffset + attributesStart, attributesEnd - attributesStart);
   return { attributes, startTime, time, value, flags };
 }
 
 /**
- * End of the KeyValue whose length stands at `pos`, when it is a short key with a short string, boolean, small
- * int or double; else -1.
+ * End of the KeyValue whose length stands at `pos`, when it is a short key with a short string, boolean, int or
+ * double; else -1.
  */
 function usualKeyValueEnd(bytes: Uint8Array, pos: number, end: number): number {
   if (pos + 4 > end) return -1;
@@ -92,8 +95,13 @@ function usualKeyValueEnd(bytes: Uint8Array, pos: number, end: number): number {
     case STRING_VALUE:
       return bytes[value + 3] === size - 2 ? limit : -1;
     case BOOL_VALUE:
-    case INT_VALUE:
       return size === 2 && (bytes[value + 3] as number) < 0x80 ? limit : -1;
+    case INT_VALUE: {
+      // One varint of at most nine bytes that ends where the value does.
+      let at = value + 3;
+      while (at < limit && (bytes[at] as number) > 0x7f) at++;
+      return at === limit - 1 && size < 11 ? limit : -1;
+    }
     case DOUBLE_VALUE:
       return size === 9 ? limit : -1;
     default:

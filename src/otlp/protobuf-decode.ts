@@ -2,7 +2,6 @@ import { emptyAttributes, readAnyValue, readKeyValue } from './any-value.ts';
 import type { Attributes, AttributeValue } from './model.ts';
 import { readUsualNumberPoint } from './number-point.ts';
 import { ProtobufReader, WIRE } from './protobuf-reader.ts';
-import { MESSAGE_WEIGHT } from './limits.ts';
 import { type Field, type Message, METRIC, METRIC_DATA, NUMBER_POINT, TEMPORALITIES } from './schema.ts';
 
 type Target = Record<string, unknown>;
@@ -134,7 +133,7 @@ function readField(
 }
 
 function readElement(reader: ProtobufReader, message: Message, end: number, into: unknown[]): void {
-  reader.countItem(MESSAGE_WEIGHT);
+  reader.countItem(message.weight);
   if (message === NUMBER_POINT) {
     const usual = readUsualNumberPoint(reader, end);
     if (usual !== undefined) {

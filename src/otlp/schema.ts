@@ -4,6 +4,7 @@
  * the collector's Export*ServiceRequest). Fields that the model does not keep (schema_url, exemplars, dropped
  * counts, entity refs) have no row and are skipped like unknown ones.
  */
+import { MESSAGE_WEIGHT, NUMBER_POINT_WEIGHT } from './limits.ts';
 import type { Temporality } from './model.ts';
 
 /** How a field looks on the wire and what it becomes in the model. */
@@ -65,6 +66,8 @@ export interface Field {
 export interface Message {
   /** Name in the .proto files, for error messages. */
   name: string;
+  /** What one costs of `MAX_ITEMS`. */
+  weight: number;
   /** A fresh object with every default, so that all objects of a message have one shape. */
   make: () => Record<string, unknown>;
   fields: readonly Field[];
@@ -84,11 +87,16 @@ function field(
   return { number, json, key, type, ...options };
 }
 
-function message(name: string, make: () => Record<string, unknown>, fields: readonly Field[]): Message {
+function message(
+  name: string,
+  make: () => Record<string, unknown>,
+  fields: readonly Field[],
+  weight = MESSAGE_WEIGHT,
+): Message {
   const byNumber: (Field | undefined)[] = [];
   for (const row of fields) byNumber[row.number] = row;
   for (let i = 0; i < byNumber.length; i++) byNumber[i] ??= undefined;
-  return { name, make, fields, byNumber };
+  return { name, weight, make, fields, byNumber };
 }
 
 /** Shared by every point without attributes. */
@@ -141,6 +149,7 @@ export const NUMBER_POINT = message(
     field(4, 'asDouble', 'value', 'double', { always: true }),
     field(8, 'flags', 'flags', 'uint32'),
   ],
+  NUMBER_POINT_WEIGHT,
 );
 const HISTOGRAM_POINT = message(
   'HistogramDataPoint',
