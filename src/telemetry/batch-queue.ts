@@ -57,6 +57,11 @@ export class BatchQueue<T> {
     return this.#waiting.length + this.#batch.length;
   }
 
+  /** Did the last try find no receiver? What is held then would not go out with another flush. */
+  get failing(): boolean {
+    return this.#failures > 0;
+  }
+
   add(item: T): void {
     if (this.#closed) {
       this.#options.drop('shutdown', [item]);

@@ -42,7 +42,7 @@ export function installExitListeners(actions: ExitActions): () => void {
     const complete = await actions.flush('drained');
     drainedByUs = true;
     // What could not be delivered now would not be in another round either.
-    if (!complete || actions.pending()) drainFlushes = MAX_DRAIN_FLUSHES;
+    if (!complete) drainFlushes = MAX_DRAIN_FLUSHES;
   };
 
   const endBySignal = (signal: ExitSignal): void => {

@@ -18,7 +18,7 @@ export interface ExitHook {
    * it may well go on running. For flushes that end nothing. Default false: only when the process really ends.
    */
   readonly beside?: boolean;
-  /** Is there anything left to flush? Asked when the loop drains again after a flush. Default: no. */
+  /** Is there anything that another flush could deliver? Asked when the loop drains again after one. Default: no. */
   pending?(): boolean;
 }
 

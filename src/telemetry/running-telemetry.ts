@@ -53,7 +53,7 @@ export class RunningTelemetry implements Telemetry {
         beside: true,
         flush: () => this.#flush(),
         sync: (reason) => this.#atExit(reason),
-        pending: () => this.#pending() > 0,
+        pending: () => options.pipelines.some(({ queue }) => queue.size > 0 && !queue.failing),
       });
     }
   }
@@ -90,7 +90,7 @@ export class RunningTelemetry implements Telemetry {
     for (const pipeline of this.#options.pipelines) pipeline.close();
     this.#report(
       reason === 'exit' && pending > 0
-        ? 'process.exit() leaves no time to send: await telemetry.shutdown() before it. '
+        ? 'process.exit() leaves no time to send (await telemetry.shutdown() before it); '
         : '',
     );
   }

@@ -127,12 +127,13 @@ function start(options: TelemetryOptions, environment: EnvironmentReader): Telem
 
   const propagator = resolvePropagator(environment);
   if (traceExporters.size > 0) {
+    const pipeline = createTraces();
     const provider = createTracerProvider(
-      { attributes, exporters: traceExporters, pipeline: createTraces() },
+      { attributes, exporters: traceExporters, pipeline },
       environment,
     );
     provider.register({ propagator });
-    parts.push(provider);
+    parts.push(partOf(provider, pipeline));
     if (visibleProvider() !== provider)
       diag.warn(
         'llm-otel: the tracer provider could not be registered; spans of this process are not recorded (see the lines about @opentelemetry/api)',
@@ -144,10 +145,18 @@ function start(options: TelemetryOptions, environment: EnvironmentReader): Telem
     const pipeline = pipe('logs', logExporters.has('otlp'), (target) => createLogPipeline(target, shared));
     const provider = createLoggerProvider({ attributes, exporters: logExporters, pipeline });
     logs.setGlobalLoggerProvider(provider);
-    parts.push(provider);
+    parts.push(partOf(provider, pipeline));
   }
   warnOfApiCopies();
   return new RunningTelemetry({ ...base, mode: 'own' });
+}
+
+/** Flushes the queue itself: a provider's `forceFlush` holds the process with a timer of 30 s of its own. */
+function partOf(provider: Pick<Part, 'shutdown'>, pipeline: ExportPipeline<unknown> | undefined): Part {
+  return {
+    forceFlush: () => pipeline?.queue.flush() ?? Promise.resolve(),
+    shutdown: () => provider.shutdown(),
+  };
 }
 
 type Target = ReturnType<typeof resolveTarget>;
