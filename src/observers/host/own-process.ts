@@ -1,0 +1,28 @@
+/** What Node says of this process; to be replaced in tests. CPU in microseconds, uptime in seconds. */
+export interface OwnProcess {
+  resourceUsage(): Pick<
+    NodeJS.ResourceUsage,
+    | 'userCPUTime'
+    | 'systemCPUTime'
+    | 'voluntaryContextSwitches'
+    | 'involuntaryContextSwitches'
+    | 'minorPageFault'
+    | 'majorPageFault'
+  >;
+  uptime(): number;
+  residentBytes(): number;
+  cwd(): string;
+}
+
+export const ownProcess: OwnProcess = {
+  resourceUsage: () => process.resourceUsage(),
+  uptime: () => process.uptime(),
+  residentBytes: () => process.memoryUsage.rss(),
+  cwd: () => {
+    try {
+      return process.cwd();
+    } catch {
+      return '/'; // the directory was removed
+    }
+  },
+};

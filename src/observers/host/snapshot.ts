@@ -1,0 +1,97 @@
+/** Modes of `cpu.mode` that are published. */
+export const CPU_MODES = ['user', 'nice', 'system', 'idle', 'iowait', 'interrupt', 'steal'] as const;
+export type CpuMode = (typeof CPU_MODES)[number];
+/** Seconds since the machine started, all CPUs together. */
+export type CpuTimes = Partial<Record<CpuMode, number>>;
+
+/** Bytes. */
+export interface MemoryReading {
+  readonly total: number;
+  readonly free: number;
+  readonly available: number | undefined;
+  /** Undefined where the system does not tell. */
+  readonly buffers: number | undefined;
+  readonly cached: number | undefined;
+  readonly used: number;
+}
+export interface SwapReading {
+  readonly total: number;
+  readonly free: number;
+}
+/** Totals since the machine started. */
+export interface PagingReading {
+  readonly pagesIn: number | undefined;
+  readonly pagesOut: number | undefined;
+  readonly faults: number | undefined;
+  readonly majorFaults: number | undefined;
+}
+/** Totals since the machine started: bytes, operations, seconds. */
+export interface DiskReading {
+  readonly name: string;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+  readonly reads: number;
+  readonly writes: number;
+  readonly busy: number;
+}
+/** Totals since the machine started. */
+export interface NetworkReading {
+  readonly name: string;
+  readonly receivedBytes: number;
+  readonly receivedPackets: number;
+  readonly receiveErrors: number;
+  readonly receiveDropped: number;
+  readonly sentBytes: number;
+  readonly sentPackets: number;
+  readonly sendErrors: number;
+  readonly sendDropped: number;
+}
+/** Bytes. `available` is what an ordinary user may still write. */
+export interface FilesystemReading {
+  readonly mountpoint: string;
+  readonly type: string | undefined;
+  readonly device: string | undefined;
+  readonly size: number;
+  readonly free: number;
+  readonly available: number;
+}
+/** This process. Bytes, seconds, totals since it started. */
+export interface ProcessReading {
+  readonly cpuUser: number;
+  readonly cpuSystem: number;
+  readonly residentBytes: number | undefined;
+  readonly virtualBytes: number | undefined;
+  readonly threads: number | undefined;
+  readonly openFiles: number | undefined;
+  readonly voluntarySwitches: number;
+  readonly involuntarySwitches: number;
+  readonly minorFaults: number;
+  readonly majorFaults: number;
+  readonly readBytes: number | undefined;
+  readonly writtenBytes: number | undefined;
+  readonly uptime: number;
+}
+
+/** One sample of the machine. What could not be read is undefined or an empty list. */
+export interface HostSnapshot {
+  /** `performance.now()` milliseconds. */
+  readonly time: number;
+  readonly cpuCount: number;
+  readonly cpu: CpuTimes | undefined;
+  readonly load: readonly [number, number, number] | undefined;
+  readonly memory: MemoryReading | undefined;
+  readonly swap: SwapReading | undefined;
+  readonly paging: PagingReading | undefined;
+  readonly disks: readonly DiskReading[];
+  readonly networks: readonly NetworkReading[];
+  readonly filesystems: readonly FilesystemReading[];
+  readonly uptime: number | undefined;
+  readonly processCount: number | undefined;
+  readonly process: ProcessReading;
+}
+
+/** Reads the machine. `read` is synchronous and does nothing that may hang. */
+export interface HostReader {
+  read(): HostSnapshot;
+  close(): void;
+}

@@ -1,0 +1,49 @@
+import { type HostObserverOptions, startHostObserver } from './host/start.ts';
+import { type RuntimeObserverOptions, startRuntimeObserver } from './runtime/start.ts';
+
+export { type HostInventory, hostInventory } from './host/inventory.ts';
+export { LinuxReader, type LinuxReaderOptions } from './host/linux-reader.ts';
+export type { HostReader, HostSnapshot } from './host/snapshot.ts';
+export { type HostObserverOptions, startHostObserver } from './host/start.ts';
+export { type RuntimeObserverOptions, startRuntimeObserver } from './runtime/start.ts';
+
+export interface ObserversOptions {
+  /** The machine and this process. Default true. */
+  host?: boolean | Pick<HostObserverOptions, 'interval'>;
+  /** Event loop, garbage collection and heap. Default true. */
+  runtime?: boolean | Pick<RuntimeObserverOptions, 'interval'>;
+}
+
+let running: { users: number; stop(): void } | undefined;
+
+/**
+ * Starts the observers of this process, once: a later call while they run joins them (its options are not looked at), and
+ * the last `stop` ends them.
+ * @throws TypeError for an interval that cannot be read.
+ */
+export function startObservers(options: ObserversOptions = {}): { stop(): void } {
+  const observers = (running ??= begin(options));
+  observers.users++;
+  let stopped = false;
+  return {
+    stop() {
+      if (stopped) return;
+      stopped = true;
+      if (--observers.users > 0) return;
+      observers.stop();
+      if (running === observers) running = undefined;
+    },
+  };
+}
+
+function begin({ host = true, runtime = true }: ObserversOptions): { users: number; stop(): void } {
+  const started: { stop(): void }[] = [];
+  if (host !== false) started.push(startHostObserver(host === true ? {} : host));
+  if (runtime !== false) started.push(startRuntimeObserver(runtime === true ? {} : runtime));
+  return {
+    users: 0,
+    stop() {
+      for (const observer of started) observer.stop();
+    },
+  };
+}
