@@ -169,6 +169,13 @@ export interface StoreOptions {
   maxSeries?: number;
   /** Silence after which a run without an end is shown as interrupted, ms; default 60,000. */
   interruptedAfterMs?: number;
+  /**
+   * When a request counts as durable. `power-loss` (default): when the disk says so (fsync, shared by all requests
+   * that wait). `process`: when the operating system has it; survives SIGKILL, not a power cut.
+   */
+  durability?: 'power-loss' | 'process';
+  /** Unsealed points at which they are sealed into chunks; default 1,000,000. */
+  sealPoints?: number;
   /** Wall clock, ms since the epoch. */
   now?: () => number;
   log?: (level: 'info' | 'warn' | 'error', message: string) => void;

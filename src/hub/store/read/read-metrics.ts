@@ -1,0 +1,160 @@
+import type { InstrumentInfo } from '../../../conventions/index.ts';
+import { decodeHistogramChunk, type HistogramRow } from '../chunks/histogram-chunk.ts';
+import { decodeNumberChunk, type NumberColumns } from '../chunks/number-chunk.ts';
+import type { HistogramSeries, MetricQuery, NumberSeries, PointsQuery } from '../store.ts';
+import { toStoredHistogram } from './histogram-bounds.ts';
+import { lowerBound, m4, upperBound } from './m4.ts';
+import type { LiveNumbers, LiveRows } from './protocol.ts';
+import { matchingSeries } from './series-match.ts';
+import type { ReadDatabase } from './sql.ts';
+
+interface ChunkRow {
+  n: number;
+  data: Uint8Array;
+}
+
+export function readInstruments(db: ReadDatabase, lastSeen: ReadonlyMap<number, number>): InstrumentInfo[] {
+  const rows = db.all<{
+    id: number;
+    name: string;
+    kind: InstrumentInfo['kind'];
+    unit: string;
+    temporality: string;
+    monotonic: number;
+    description: string;
+    last_seen: number;
+    series: number;
+  }>(
+    'SELECT m.*, (SELECT count(*) FROM series s WHERE s.metric = m.id) AS series FROM metric m ORDER BY m.name, m.kind, m.unit',
+  );
+  return rows.map((row) => ({
+    name: row.name,
+    kind: row.kind,
+    monotonic: row.monotonic === 1,
+    temporality: row.temporality === 'unspecified' ? null : (row.temporality as 'cumulative' | 'delta'),
+    unit: row.unit,
+    description: row.description,
+    series: row.series,
+    lastSeen: Math.max(row.last_seen, lastSeen.get(row.id) ?? 0),
+  }));
+}
+
+/** Series without a point in the range are left out. */
+export function readPoints(
+  db: ReadDatabase,
+  query: PointsQuery,
+  live: readonly LiveNumbers[],
+): NumberSeries[] {
+  const heads = new Map(live.map((one) => [one.series, one.heads]));
+  const found: NumberSeries[] = [];
+  for (const { id, kind, ...identity } of matchingSeries(db, query, ['gauge', 'sum'])) {
+    const parts: NumberColumns[] = [];
+    for (const { n, data } of chunksBetween(db, id, query)) parts.push(decodeNumberChunk(data, n));
+    const before = query.before === true ? chunkBefore(db, id, query.from) : undefined;
+    if (before !== undefined) parts.unshift(decodeNumberChunk(before.data, before.n));
+    parts.push(...(heads.get(id) ?? []));
+    const columns = joined(parts);
+    const from = lowerBound(columns.time, query.from);
+    const begin = query.before === true && from > 0 ? from - 1 : from;
+    const end = Math.max(begin, upperBound(columns.time, query.to));
+    if (end === begin) continue;
+    const total = end - begin;
+    const series = { ...identity, kind: kind as NumberSeries['kind'], total };
+    if (query.maxPoints === 0 || total <= query.maxPoints) {
+      found.push({
+        ...series,
+        reduced: false,
+        time: columns.time.slice(begin, end),
+        start: columns.start.slice(begin, end),
+        value: columns.value.slice(begin, end),
+      });
+      continue;
+    }
+    const low = Number.isFinite(query.from) ? query.from : columns.time[begin]!;
+    const high = Number.isFinite(query.to) ? query.to : columns.time[end - 1]!;
+    const kept = m4(columns.time, columns.value, begin, end, query.maxPoints, low, high);
+    found.push({
+      ...series,
+      reduced: kept.length < total,
+      time: Float64Array.from(kept, (i) => columns.time[i]!),
+      start: Float64Array.from(kept, (i) => columns.start[i]!),
+      value: Float64Array.from(kept, (i) => columns.value[i]!),
+    });
+  }
+  return found;
+}
+
+export function readHistograms(
+  db: ReadDatabase,
+  query: MetricQuery,
+  live: readonly LiveRows[],
+): HistogramSeries[] {
+  const heads = new Map(live.map((one) => [one.series, one.rows]));
+  const found: HistogramSeries[] = [];
+  for (const { id, kind, ...identity } of matchingSeries(db, query, ['histogram', 'exponential_histogram'])) {
+    let rows: HistogramRow[] = [];
+    const before = chunkBefore(db, id, query.from);
+    if (before !== undefined) rows.push(...decodeHistogramChunk(before.data, before.n));
+    for (const { n, data } of chunksBetween(db, id, query)) rows.push(...decodeHistogramChunk(data, n));
+    rows.push(...(heads.get(id) ?? []));
+    if (rows.some((row, i) => i > 0 && row.time <= rows[i - 1]!.time)) {
+      rows.sort((a, b) => a.time - b.time);
+      rows = rows.filter((row, i) => i === 0 || row.time !== rows[i - 1]!.time);
+    }
+    const first = rows.findIndex((row) => row.time >= query.from);
+    const begin = Math.max(0, (first < 0 ? rows.length : first) - 1);
+    rows = rows.slice(begin).filter((row) => row.time <= query.to);
+    if (rows.length === 0) continue;
+    found.push({
+      ...identity,
+      kind: kind as HistogramSeries['kind'],
+      points: rows.map((row) => toStoredHistogram(row, kind === 'exponential_histogram')),
+    });
+  }
+  return found;
+}
+
+function chunksBetween(db: ReadDatabase, series: number, { from, to }: MetricQuery): Iterable<ChunkRow> {
+  return db.each<ChunkRow>(
+    'SELECT n, data FROM chunk WHERE series = ? AND t1 >= ? AND t0 <= ? ORDER BY t1',
+    series,
+    from,
+    to,
+  );
+}
+
+/** The newest chunk that lies wholly before; one that reaches into the range is read with the range. */
+function chunkBefore(db: ReadDatabase, series: number, from: number): ChunkRow | undefined {
+  return db.one<ChunkRow>(
+    'SELECT n, data FROM chunk WHERE series = ? AND t1 < ? ORDER BY t1 DESC LIMIT 1',
+    series,
+    from,
+  );
+}
+
+/** One ascending run of points, each time once. */
+function joined(parts: readonly NumberColumns[]): NumberColumns {
+  if (parts.length === 1) return parts[0]!;
+  const length = parts.reduce((sum, { time }) => sum + time.length, 0);
+  const time = new Float64Array(length);
+  const start = new Float64Array(length);
+  const value = new Float64Array(length);
+  let at = 0;
+  let inOrder = true;
+  for (const part of parts) {
+    if (part.time.length === 0) continue;
+    if (at > 0 && part.time[0]! <= time[at - 1]!) inOrder = false;
+    time.set(part.time, at);
+    start.set(part.start, at);
+    value.set(part.value, at);
+    at += part.time.length;
+  }
+  if (inOrder) return { time, start, value };
+  const order = Array.from({ length }, (_, i) => i).sort((a, b) => time[a]! - time[b]!);
+  const once = order.filter((position, i) => i === 0 || time[position] !== time[order[i - 1]!]);
+  return {
+    time: Float64Array.from(once, (i) => time[i]!),
+    start: Float64Array.from(once, (i) => start[i]!),
+    value: Float64Array.from(once, (i) => value[i]!),
+  };
+}

@@ -1,0 +1,123 @@
+import type { JsonNumber, JsonValue, RunArtifact, RunNote, RunValue } from '../../../conventions/index.ts';
+import type { Interval } from './intervals.ts';
+
+/** What the store knows of a run beside its series: the row `run.state`, as JSON. */
+export interface RunState {
+  id: string;
+  name: string;
+  project: string;
+  group: string | null;
+  serviceName: string;
+  /** Time of the start event; of the first record until that comes. */
+  startedAt: number;
+  hasStart: boolean;
+  updatedAt: number;
+  /** Newest wall clock at which something of the run came. */
+  arrival: number;
+  attempt: number;
+  worldSize: number;
+  lastStep: number | null;
+  steps: number;
+  nonFinite: number;
+  tags: Record<string, JsonValue>;
+  params: Record<string, JsonValue>;
+  source: Record<string, JsonValue>;
+  summary: Record<string, JsonValue>;
+  notes: RunNote[];
+  artifacts: RunArtifact[];
+  /** Maps: a user's key may be `__proto__`. */
+  ranks: Map<number, RankState>;
+  keys: Map<string, KeyState>;
+}
+
+export interface RankState {
+  seqs: Interval[];
+  stored: number;
+  instanceId: string;
+  /** How the rank ended, if it did. */
+  end: { attempt: number; status: string; interrupted: boolean; time: number } | null;
+  /** Identities of records without a sequence number, newest last. */
+  unnumbered: string[];
+}
+
+export interface KeyState {
+  points: number;
+  nonFinite: number;
+  min: RunValue | null;
+  max: RunValue | null;
+  last: RunValue;
+}
+
+export function newRun(id: string, time: number): RunState {
+  return {
+    id,
+    name: id,
+    project: '',
+    group: null,
+    serviceName: '',
+    startedAt: time,
+    hasStart: false,
+    updatedAt: time,
+    arrival: 0,
+    attempt: 1,
+    worldSize: 1,
+    lastStep: null,
+    steps: 0,
+    nonFinite: 0,
+    tags: {},
+    params: {},
+    source: {},
+    summary: {},
+    notes: [],
+    artifacts: [],
+    ranks: new Map(),
+    keys: new Map(),
+  };
+}
+
+export function rankOf(run: RunState, rank: number): RankState {
+  let state = run.ranks.get(rank);
+  if (state === undefined) {
+    state = { seqs: [], stored: 0, instanceId: '', end: null, unnumbered: [] };
+    run.ranks.set(rank, state);
+  }
+  return state;
+}
+
+/** Counts one value of a key into its minimum, maximum and last. Out-of-order values do not become the last. */
+export function addValue(run: RunState, key: string, step: number | null, time: number, value: number): void {
+  const finite = Number.isFinite(value);
+  const point: RunValue = { value: finite ? value : (String(value) as JsonNumber), step, time };
+  const state = run.keys.get(key);
+  if (!finite) run.nonFinite++;
+  if (state === undefined) {
+    run.keys.set(key, {
+      points: 1,
+      nonFinite: finite ? 0 : 1,
+      min: finite ? point : null,
+      max: finite ? point : null,
+      last: point,
+    });
+    return;
+  }
+  state.points++;
+  if (time >= state.last.time) state.last = point;
+  if (!finite) {
+    state.nonFinite++;
+    return;
+  }
+  if (state.min === null || value < (state.min.value as number)) state.min = point;
+  if (state.max === null || value > (state.max.value as number)) state.max = point;
+}
+
+export function writeRun(run: RunState): string {
+  return JSON.stringify({ ...run, ranks: [...run.ranks], keys: [...run.keys] });
+}
+
+export function readRun(text: string): RunState {
+  const run = JSON.parse(text) as Omit<RunState, 'ranks' | 'keys'> & {
+    ranks: [number, RankState][];
+    keys: [string, KeyState][];
+  };
+  return { ...run, ranks: new Map(run.ranks), keys: new Map(run.keys) };
+}
