@@ -195,6 +195,15 @@ export interface PerformanceSummary {
   memoryPercent: number | null;
   gpuMemoryUtilization: number | null;
   models: string[];
+  /** Share of the measured requests within each objective that the hub is configured with, from the histograms. */
+  objectives?: { name: 'ttft' | 'tpot' | 'duration'; seconds: number; attained: number | null }[];
+}
+
+/** Answer of `GET /api/tiles`. */
+export interface TilesResponse {
+  from: number;
+  to: number;
+  tiles: Tile[];
 }
 
 /** One catalogue key over the window: a tile. `delta` is `value` - the value one window earlier. */
@@ -207,6 +216,10 @@ export interface Tile {
   value: JsonNumber | null;
   time: number | null;
   delta: number | null;
+  /** Time of the value that `delta` compares with; of a gauge or a run younger than the window, its first in it. */
+  since?: number | null;
+  /** The run that a training key's value comes from. */
+  run?: string | null;
   spark: { time: number[]; value: JsonNumber[] };
 }
 

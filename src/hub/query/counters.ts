@@ -1,0 +1,51 @@
+import type { MetricQuery, SeriesIdentity } from '../store/store.ts';
+import { type HistogramIncrement, histogramIncrements } from './histogram-increase.ts';
+import { type Increment, type Window, increments } from './increase.ts';
+import type { Reading } from './reading.ts';
+import { sightings } from './sightings.ts';
+
+/** A counter (or a histogram's count) that can be asked for its increments in any window of the time that was read. */
+export interface Counter {
+  identity: SeriesIdentity;
+  increments(window: Window): Increment[];
+}
+export interface Histogram {
+  identity: SeriesIdentity;
+  increments(window: Window): HistogramIncrement[];
+}
+
+/**
+ * Points per counter that are read for a long time: M4 keeps first, last, lowest and highest of a column, so a
+ * reset inside a column is seen; two resets of one series inside a two-thousandth of the time are not.
+ */
+const COUNTER_POINTS = 8000;
+
+/** The counters of a metric; those of a histogram are its counts. */
+export async function readCounters(reading: Reading, query: MetricQuery): Promise<Counter[]> {
+  const sums = (await reading.points({ ...query, maxPoints: COUNTER_POINTS, before: true })).filter(
+    (series) => series.kind === 'sum',
+  );
+  if (sums.length > 0) {
+    const seen = sightings(sums.map((series) => ({ ...series, times: series.time })));
+    return sums.map((series, i) => ({
+      identity: series,
+      increments: (window) => increments(series, window, seen[i]),
+    }));
+  }
+  return (await readHistograms(reading, query)).map((histogram) => ({
+    identity: histogram.identity,
+    increments: (window) =>
+      histogram.increments(window).map(({ from, to, buckets }) => ({ from, to, amount: buckets.count })),
+  }));
+}
+
+export async function readHistograms(reading: Reading, query: MetricQuery): Promise<Histogram[]> {
+  const all = await reading.histograms(query);
+  const seen = sightings(
+    all.map((series) => ({ ...series, times: series.points.map((point) => point.time) })),
+  );
+  return all.map((series, i) => ({
+    identity: series,
+    increments: (window) => histogramIncrements(series, window, seen[i] as (typeof seen)[number]),
+  }));
+}
