@@ -1,0 +1,52 @@
+/**
+ * Bundles the page (src/dashboard/page) into dist/dashboard: index.html, app.js, app.css, favicon.svg. No inline
+ * script or style, nothing from elsewhere, so that the hub's strict content security policy holds and the page
+ * works offline. `--out DIR` builds somewhere else, `--watch` rebuilds on changes.
+ */
+import { cpSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { build, context } from 'esbuild';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const page = join(root, 'src', 'dashboard', 'page');
+const { values } = parseArgs({ options: { out: { type: 'string' }, watch: { type: 'boolean' } } });
+const out = resolve(values.out ?? join(root, 'dist', 'dashboard'));
+
+/** The page promises to stay small: above this the build fails, so that it is a decision and not an accident. */
+const MOST_GZIPPED_KIB = 60;
+
+const options = {
+  entryPoints: { app: join(page, 'main.tsx') },
+  outdir: out,
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  target: ['es2023', 'chrome120', 'firefox121', 'safari17.2'],
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  tsconfig: join(page, 'tsconfig.json'),
+  legalComments: 'linked',
+  logLevel: 'warning',
+};
+
+mkdirSync(out, { recursive: true });
+for (const file of ['index.html', 'favicon.svg']) cpSync(join(page, file), join(out, file));
+if (values.watch) {
+  await (await context(options)).watch();
+} else {
+  await build(options);
+  let total = 0;
+  const sizes = ['index.html', 'app.js', 'app.css', 'favicon.svg'].map((file) => {
+    const kib = gzipSync(readFileSync(join(out, file)), { level: 9 }).byteLength / 1024;
+    total += kib;
+    return `${file} ${kib.toFixed(1)}`;
+  });
+  process.stdout.write(`dashboard: ${total.toFixed(1)} KiB gz (${sizes.join(', ')})\n`);
+  if (total > MOST_GZIPPED_KIB) {
+    process.stderr.write(`dashboard: larger than ${MOST_GZIPPED_KIB} KiB gz\n`);
+    process.exitCode = 1;
+  }
+}

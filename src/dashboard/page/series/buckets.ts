@@ -1,0 +1,51 @@
+import type { MetricQueryResponse } from '../../../conventions/hub-api.ts';
+
+export interface Bucket {
+  /** Bounds of the bucket, exclusive and inclusive; the first has no lower, the last no upper bound. */
+  from: number | null;
+  to: number | null;
+  count: number;
+  /** Share of all values, 0 … 1. */
+  share: number;
+}
+
+type Histogram = NonNullable<MetricQueryResponse['histogram']>;
+
+/** Buckets from the first to the last that holds something, with one empty neighbour on each side for the eye. */
+export function bucketsOf({ bounds, counts, count }: Histogram): Bucket[] {
+  const all = counts.map(
+    (n, i): Bucket => ({
+      from: bounds[i - 1] ?? null,
+      to: bounds[i] ?? null,
+      count: n,
+      share: count > 0 ? n / count : 0,
+    }),
+  );
+  const first = all.findIndex((bucket) => bucket.count > 0);
+  if (first < 0) return [];
+  const last = all.findLastIndex((bucket) => bucket.count > 0);
+  return all.slice(Math.max(0, first - 1), last + 2);
+}
+
+/**
+ * Where the quantile `q` lies among `buckets`: the bucket's index and the share of the bucket before it, on the
+ * assumption (Prometheus' `histogram_quantile`) that values are even within a bucket. `undefined` without values.
+ */
+export function quantilePlace(
+  buckets: readonly Bucket[],
+  q: number,
+): { index: number; within: number; value: number | null } | undefined {
+  const total = buckets.reduce((sum, bucket) => sum + bucket.count, 0);
+  if (total === 0) return undefined;
+  let before = 0;
+  const rank = q * total;
+  for (const [index, bucket] of buckets.entries()) {
+    if (bucket.count > 0 && before + bucket.count >= rank) {
+      const within = (rank - before) / bucket.count;
+      const low = bucket.from ?? 0;
+      return { index, within, value: bucket.to === null ? bucket.from : low + (bucket.to - low) * within };
+    }
+    before += bucket.count;
+  }
+  return undefined;
+}

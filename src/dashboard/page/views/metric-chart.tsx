@@ -1,0 +1,131 @@
+import { useMemo } from 'preact/hooks';
+import type { CatalogueEntry } from '../../../conventions/catalogue.ts';
+import { type CardLine, ChartCard } from '../chart/card.tsx';
+import { useNearScreen } from '../chart/near-screen.ts';
+import { api, type TimeSpan } from '../data/api.ts';
+import { entryOf } from '../data/catalogue.ts';
+import { useQuery } from '../data/query.ts';
+import { displayUnit } from '../format/quantity.ts';
+import { lineOfEntry, type MetricRead, readsOf } from '../series/catalogue-lines.ts';
+import type { Line } from '../series/columns.ts';
+import { joinLines } from '../series/join.ts';
+import type { Range } from '../state/address.ts';
+import { address, go } from '../state/view.ts';
+
+/** A line over time, ready to be drawn. */
+export interface TimeLine {
+  label: string;
+  line: Line;
+  unit: string;
+  right?: boolean;
+}
+
+interface Shared {
+  title: string;
+  help?: string;
+  empty: string;
+  controls?: preact.ComponentChildren;
+  height?: number;
+  /** Distinguishes what is asked, so that a change reads anew. */
+  id: string;
+}
+
+/** A chart over the window of whatever `ask` reads. */
+export function TimeChart({
+  id,
+  ask,
+  ...props
+}: Shared & { ask: (span: { from: number; to: number }, signal: AbortSignal) => Promise<TimeLine[]> }) {
+  const { ref, near } = useNearScreen();
+  const { data, error, loading } = useQuery(`time ${id}`, near, async (span, signal) => ({
+    span,
+    lines: await ask(span, signal),
+  }));
+  const drawn = useMemo(() => {
+    const filled = (data?.lines ?? []).filter(({ line }) => line.y.some((y) => y !== null));
+    const lines = filled.map(
+      ({ label, right }, i): CardLine => ({
+        label,
+        color: i,
+        ...(right === true ? { right, dash: [6, 3] } : {}),
+        ...(filled.length === 1 ? { fill: 0.08 } : {}),
+      }),
+    );
+    return {
+      data: joinLines(filled.map(({ line }) => line)),
+      lines,
+      left: filled.find((one) => one.right !== true)?.unit ?? filled[0]?.unit ?? '1',
+      right: filled.find((one) => one.right === true)?.unit,
+    };
+  }, [data]);
+  const range: Range | null = data === undefined ? null : [data.span.from / 1000, data.span.to / 1000];
+  const { right } = drawn;
+  return (
+    <div class="cell" ref={ref} data-chart={id}>
+      <ChartCard
+        {...props}
+        data={drawn.data}
+        lines={drawn.lines}
+        x={TIME}
+        y="linear"
+        yFrom={0}
+        range={range}
+        marks={NONE}
+        sync="time"
+        unit={drawn.left}
+        unitRight={right}
+        onZoom={zoomTime}
+        error={error}
+        loading={loading}
+        empty={<p class="muted">{props.empty}</p>}
+      />
+    </div>
+  );
+}
+const TIME = { kind: 'time' } as const;
+const NONE: readonly never[] = [];
+
+/** A range picked by hand holds still: it pauses the page, or new data would shift what was picked. */
+function zoomTime(range: Range | null): void {
+  if (range === null) {
+    if (address.peek().range !== null) go({ range: null, paused: false });
+    return;
+  }
+  go({ range: [Math.floor(range[0] * 1000), Math.ceil(range[1] * 1000)], paused: true });
+}
+
+/** A chart of catalogue keys, each read from where the catalogue says. */
+export function KeyChart({
+  keys,
+  right = [],
+  ...props
+}: Omit<Shared, 'id'> & { keys: readonly string[]; right?: readonly string[] }) {
+  const entries = keys.map((key) => entryOf(key)).filter((entry) => entry !== undefined);
+  return (
+    <TimeChart
+      {...props}
+      id={keys[0] ?? ''}
+      help={entries.map((entry) => `${entry.title}: ${entry.help} (${entry.source.metric})`).join('\n')}
+      ask={(span, signal) =>
+        Promise.all(entries.map((entry) => readEntry(entry, span, signal, right.includes(entry.key))))
+      }
+    />
+  );
+}
+
+async function readEntry(
+  entry: CatalogueEntry,
+  span: TimeSpan,
+  signal: AbortSignal,
+  right: boolean,
+): Promise<TimeLine> {
+  const answers = await Promise.all(
+    readsOf(entry).map((read) => api.metric(read, span, pointsOf(read.agg), signal)),
+  );
+  return { label: entry.title, line: lineOfEntry(entry, answers), unit: displayUnit(entry), right };
+}
+
+/** `value` comes reduced by M4, four points a column of pixels; the others in cells of the window. */
+const pointsOf = (agg: MetricRead['agg']): number => (agg === 'value' ? 3200 : CELLS);
+/** Cells of the window that rates and quantiles are asked in. */
+export const CELLS = 240;

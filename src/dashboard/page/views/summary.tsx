@@ -1,0 +1,122 @@
+import type { Distribution, PerformanceSummary } from '../../../conventions/hub-api.ts';
+import { api } from '../data/api.ts';
+import { useQuery } from '../data/query.ts';
+import { formatDuration } from '../format/clock.ts';
+import { formatCount, formatNumber, formatQuantity } from '../format/quantity.ts';
+import { windowMs } from '../state/view.ts';
+
+/** Below this count the 99th percentile is the maximum of few values and says little. */
+const ENOUGH_FOR_P99 = 100;
+
+/** The performance summary of the window, in figures. */
+export function SummaryTable() {
+  const minutes = windowMs.value / 60_000;
+  const { data, error } = useQuery(`summary ${minutes}`, true, (_span, signal) =>
+    api.summary(minutes, signal),
+  );
+  if (error !== null) return <p class="card notice bad">{error}</p>;
+  if (data === undefined) return <p class="card empty muted">Reading …</p>;
+  return (
+    <section class="card summary" aria-label="Summary of the window">
+      <header class="card-head">
+        <h3>Summary</h3>
+        <span class="badge">
+          data for {formatDuration(data.coverage * 1000)} of {formatDuration(data.to - data.from)}
+        </span>
+        <span class="spacer" />
+        <span class="muted models" title={data.models.join(', ')}>
+          {data.models.join(', ')}
+        </span>
+      </header>
+      {data.requests.total === 0 ? (
+        <p class="empty muted">No traffic in this window.</p>
+      ) : (
+        <div class="summary-body">
+          <Figures data={data} />
+          <Latencies data={data} />
+        </div>
+      )}
+    </section>
+  );
+}
+
+function Figures({ data }: { data: PerformanceSummary }) {
+  const { requests, tokens } = data;
+  const number = (value: number | null, unit: string): string =>
+    value === null ? '—' : formatQuantity(value, unit);
+  const figures: [string, string, string?][] = [
+    ['Requests', formatCount(requests.total), 'All generations, whatever their outcome'],
+    ['Completed', formatCount(requests.completed)],
+    ['Cut by length', formatCount(requests.length)],
+    ['Errors', formatCount(requests.error), errorsOf(data)],
+    ['Aborted', formatCount(requests.aborted), 'The client gave up; not an error'],
+    ['Error rate', number(data.errorRate, 'share')],
+    ['Requests/s', number(data.requestThroughput, '{request}/s')],
+    ['Output tokens/s', number(data.outputTokensPerSecond, '{token}/s')],
+    ['Input tokens', formatCount(tokens.input)],
+    ['Output tokens', formatCount(tokens.output)],
+    [
+      'Goodput',
+      data.goodput === null
+        ? 'no objective'
+        : `${formatQuantity(data.goodput.ratio, 'share')}, ${formatNumber(data.goodput.requestsPerSecond)}/s`,
+      'Requests that met every objective',
+    ],
+    ['Memory', number(data.memoryPercent, '%')],
+  ];
+  return (
+    <dl class="figures">
+      {figures.map(([name, value, help]) => (
+        <div key={name} title={help}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+const errorsOf = ({ errorTypes }: PerformanceSummary): string =>
+  Object.entries(errorTypes)
+    .map(([type, count]) => `${type}: ${count}`)
+    .join('\n');
+
+function Latencies({ data }: { data: PerformanceSummary }) {
+  const rows: [string, Distribution][] = [
+    ['TTFT', data.ttft],
+    ['TPOT', data.tpot],
+    ['Duration', data.duration],
+    ['Queue', data.queue],
+  ];
+  const seconds = (value: number | null): string => (value === null ? '—' : formatQuantity(value, 's'));
+  return (
+    <table class="latencies">
+      <thead>
+        <tr>
+          {['', 'mean', 'p50', 'p95', 'p99', 'n'].map((name) => (
+            <th scope="col" class="number" key={name}>
+              {name}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(([name, spread]) => (
+          <tr key={name}>
+            <th scope="row">{name}</th>
+            <td class="number">{seconds(spread.mean)}</td>
+            <td class="number">{seconds(spread.p50)}</td>
+            <td class="number">{seconds(spread.p95)}</td>
+            <td
+              class="number"
+              title={spread.count < ENOUGH_FOR_P99 ? 'Needs at least 100 requests' : undefined}
+            >
+              {spread.count < ENOUGH_FOR_P99 ? '—' : seconds(spread.p99)}
+            </td>
+            <td class="number">{formatCount(spread.count)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,82 @@
+import type { Tile } from '../../../conventions/hub-api.ts';
+import { Sparkline } from '../chart/sparkline.tsx';
+import { entryOf } from '../data/catalogue.ts';
+import { clockOffset, tiles } from '../data/hub.ts';
+import { formatAge } from '../format/clock.ts';
+import { deltaWording } from '../format/delta.ts';
+import { displayUnit, quantity } from '../format/quantity.ts';
+import { fromJsonNumber } from '../series/columns.ts';
+import { address, now } from '../state/view.ts';
+
+/** A value older than this is told with its age: it is the last one, not the present one. */
+const STALE_AFTER = 45_000;
+
+export function Tiles() {
+  const shown = choose(tiles.value);
+  return (
+    <section class="tiles" aria-label="Now">
+      {shown.map((tile) => (
+        <TileCard key={tile.key} tile={tile} />
+      ))}
+    </section>
+  );
+}
+
+/** With a GPU its memory; without one the host's memory and CPU. */
+function choose(all: readonly Tile[]): Tile[] {
+  const gpu = all.some((tile) => tile.key.startsWith('gpu_') && tile.value !== null);
+  return all.filter((tile) => (tile.key.startsWith('gpu_') ? gpu : !gpu || !tile.key.startsWith('system/')));
+}
+
+function TileCard({ tile }: { tile: Tile }) {
+  const entry = entryOf(tile.key);
+  const unit = entry === undefined ? tile.unit : displayUnit(entry);
+  const value = tile.value === null ? null : fromJsonNumber(tile.value);
+  const age = tile.time === null ? null : now.value + clockOffset.value - tile.time;
+  const stale = age !== null && age > STALE_AFTER;
+  const written = value === null ? null : quantity(value, unit);
+  const source = entry?.source;
+  const metric = source === undefined ? tile.key : source.metric;
+  return (
+    <article
+      class={`card tile${stale ? ' stale' : ''}${value !== null && !Number.isFinite(value) ? ' alarm' : ''}`}
+      title={`${tile.help}\nKey: ${tile.key}\nMetric: ${metric}`}
+      data-tile={tile.key}
+    >
+      <h3>{tile.title}</h3>
+      {written === null ? (
+        <p class="value none">{NOTHING.find(([prefix]) => tile.key.startsWith(prefix))?.[1] ?? 'No data'}</p>
+      ) : (
+        <p class="value">
+          {written.text}
+          <span class="unit">{written.unit}</span>
+        </p>
+      )}
+      <Sparkline time={tile.spark.time} value={tile.spark.value} />
+      <p class="foot">
+        {value === null ? (
+          <span class="muted">{tile.help}</span>
+        ) : stale ? (
+          <span class="age">last seen {formatAge(age)}</span>
+        ) : (
+          <Delta tile={tile} unit={unit} />
+        )}
+      </p>
+    </article>
+  );
+}
+
+/** What the absence of a value means, by key. */
+const NOTHING = [
+  ['api/', 'No traffic'],
+  ['train/', 'No run'],
+] as const;
+
+function Delta({ tile, unit }: { tile: Tile; unit: string }) {
+  const { symbol, amount, word, tone } = deltaWording(tile, unit);
+  return (
+    <span class={`delta ${tone}`} title={`Against the ${address.value.window} before`}>
+      <span aria-hidden="true">{symbol}</span> {amount} {word}
+    </span>
+  );
+}
