@@ -33,6 +33,7 @@ export const ATTR = {
   trainingStep: 'llm.training.step',
   trainingEpoch: 'llm.training.epoch',
   trainingPhase: 'llm.training.phase',
+  trainingStepUsualDuration: 'llm.training.step.usual_duration',
   artifactName: 'llm.artifact.name',
   artifactKind: 'llm.artifact.kind',
   artifactPath: 'llm.artifact.path',

@@ -16,6 +16,11 @@ export const ENV = {
     './.llm-otel/journal',
     'Where runs are journaled before they are sent',
   ),
+  runId: variable(
+    'LLM_OTEL_RUN_ID',
+    '',
+    'Id of the training run: the same for all ranks of a job, and for a job that goes on after a crash',
+  ),
   httpServer: variable(
     'LLM_OTEL_HTTP_SERVER',
     'diagnostics-channel',

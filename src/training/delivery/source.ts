@@ -1,0 +1,116 @@
+import type { AnyValueMap } from '@opentelemetry/api-logs';
+import { ATTR } from '../../conventions/index.ts';
+import type { EventRecord } from '../../telemetry/index.ts';
+import { type JournalEntry, type JournalProblem, readJournal } from '../journal/reader.ts';
+import type { JournalRecord } from '../journal/record.ts';
+import type { ResourceMap } from '../journal/segment.ts';
+import type { Outbox } from './outbox.ts';
+
+export interface BatchLimit {
+  records: number;
+  /** About; a single record may be larger. */
+  bytes: number;
+}
+
+/** Records to be sent together, in order. */
+export interface Batch {
+  readonly records: readonly EventRecord[];
+  readonly lastSeq: number;
+}
+
+/** Where a sender gets records. */
+export interface RecordSource {
+  /** The next records after `seq`; undefined when there are none now. */
+  after(seq: number, limit: BatchLimit): Promise<Batch | undefined>;
+}
+
+/** A record as it goes over the wire; `resource` should be the same object for all records of an attempt. */
+export function eventRecord(record: JournalRecord, resource: ResourceMap): EventRecord {
+  return {
+    eventName: record.event,
+    time: record.time,
+    ...(record.severity === undefined ? {} : { severityNumber: record.severity }),
+    body: record.body as AnyValueMap | string,
+    attributes: { [ATTR.runSeq]: record.seq, ...record.attributes } as AnyValueMap,
+    resource,
+  };
+}
+
+/** Reads a journal in order, without starting again at each batch. */
+export class JournalSource implements RecordSource {
+  readonly #dir: string;
+  readonly #onProblem: (problem: JournalProblem) => void;
+  #reading: AsyncGenerator<JournalEntry, void, undefined> | undefined;
+  /** `seq` of the last record that `#reading` gave, and one that it gave too many. */
+  #position = -1;
+  #ahead: JournalEntry | undefined;
+
+  constructor(dir: string, onProblem: (problem: JournalProblem) => void = () => {}) {
+    this.#dir = dir;
+    this.#onProblem = onProblem;
+  }
+
+  /** Stops before the record `below`. */
+  async after(seq: number, limit: BatchLimit, below = Infinity): Promise<Batch | undefined> {
+    if (!this.#reading || this.#position !== seq) {
+      await this.close();
+      this.#reading = readJournal(this.#dir, { fromSeq: seq + 1, onProblem: this.#onProblem });
+      this.#position = seq;
+    }
+    const records: EventRecord[] = [];
+    let bytes = 0;
+    while (records.length < limit.records) {
+      const entry = this.#ahead ?? (await this.#reading.next()).value;
+      this.#ahead = undefined;
+      if (!entry) {
+        // the journal may have grown by the next call
+        this.#reading = undefined;
+        break;
+      }
+      bytes += entry.size;
+      if (entry.record.seq >= below || (records.length > 0 && bytes > limit.bytes)) {
+        this.#ahead = entry;
+        break;
+      }
+      records.push(eventRecord(entry.record, entry.header.resource));
+      this.#position = entry.record.seq;
+    }
+    return records.length === 0 ? undefined : { records, lastSeq: this.#position };
+  }
+
+  /** Closes the file that is being read. */
+  async close(): Promise<void> {
+    this.#ahead = undefined;
+    const reading = this.#reading;
+    this.#reading = undefined;
+    await reading?.return();
+  }
+}
+
+/** The records of a run under way: from memory, and from its journal where memory no longer has them. */
+export class LiveSource implements RecordSource {
+  readonly #outbox: Outbox;
+  readonly #journal: JournalSource;
+  readonly #resource: ResourceMap;
+
+  constructor(outbox: Outbox, journal: JournalSource, resource: ResourceMap) {
+    this.#outbox = outbox;
+    this.#journal = journal;
+    this.#resource = resource;
+  }
+
+  async after(seq: number, limit: BatchLimit): Promise<Batch | undefined> {
+    const first = this.#outbox.firstSeq;
+    if (first === undefined || first > seq + 1) {
+      const stored = await this.#journal.after(seq, limit, first);
+      if (stored) return stored;
+    }
+    const records = this.#outbox.after(seq, limit.records, limit.bytes);
+    const last = records.at(-1);
+    if (!last) return undefined;
+    return {
+      records: records.map((record) => eventRecord(record.toRecord(), this.#resource)),
+      lastSeq: last.seq,
+    };
+  }
+}

@@ -1,0 +1,135 @@
+import { ATTR, EVENT, type RunEndStatus } from '../conventions/index.ts';
+import type { RunSink, SinkArtifact, SinkMap, SinkRecord, SinkRun } from '../trackers/index.ts';
+import { type JournalEntry, type JournalProblem, readJournal } from './journal/reader.ts';
+import { stepOf } from './journal/record.ts';
+
+export interface ExportReport {
+  /** Records that were written. */
+  records: number;
+  status: RunEndStatus | undefined;
+  problems: JournalProblem[];
+}
+
+const BATCH = 500;
+
+/**
+ * Writes one rank's journal into a sink. The run is opened by its first start; a resumed run's further starts add
+ * their parameters and tags. Rejects when the journal cannot be read or the sink does not take it.
+ */
+export async function exportJournal(dir: string, sink: RunSink): Promise<ExportReport> {
+  const problems: JournalProblem[] = [];
+  let batch: SinkRecord[] = [];
+  let opened = false;
+  let records = 0;
+  let status: RunEndStatus | undefined;
+  let summary: SinkMap = {};
+  const flush = async (): Promise<void> => {
+    const full = batch;
+    batch = [];
+    if (full.length > 0) await sink.write(full);
+  };
+  for await (const entry of readJournal(dir, { onProblem: (problem) => problems.push(problem) })) {
+    const { event, body } = entry.record;
+    records++;
+    // a run goes on after its end when it was resumed
+    if (event !== EVENT.runNote) status = undefined;
+    if (!opened) {
+      opened = true;
+      await sink.open(sinkRun(entry));
+      if (event === EVENT.runStart) continue;
+    }
+    if (event === EVENT.runEnd) {
+      status = entry.record.attributes[ATTR.runStatus] as RunEndStatus;
+      summary = mapOf(body);
+    } else if (event === EVENT.runArtifact) {
+      await flush();
+      await sink.artifact(sinkArtifact(entry));
+    } else {
+      batch.push(...sinkRecords(entry));
+      if (batch.length >= BATCH) await flush();
+    }
+  }
+  if (opened) {
+    await flush();
+    await sink.close(status, summary);
+  }
+  return { records, status, problems };
+}
+
+function mapOf(value: unknown): SinkMap {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as SinkMap) : {};
+}
+
+function sinkRun({ header, record }: JournalEntry): SinkRun {
+  const { resource } = header;
+  const isStart = record.event === EVENT.runStart;
+  const group = resource[ATTR.runGroup];
+  return {
+    id: header.run,
+    name: String(resource[ATTR.runName] ?? ''),
+    project: String(resource[ATTR.runProject] ?? ''),
+    group: group === undefined ? undefined : String(group),
+    rank: header.rank,
+    worldSize: Number(resource[ATTR.worldSize] ?? 1),
+    attempt: header.attempt,
+    startedAt: record.time,
+    params: isStart ? mapOf(record.body) : {},
+    tags: isStart ? mapOf(record.attributes[ATTR.runTags]) : {},
+    source: isStart ? mapOf(record.attributes[ATTR.runSource]) : {},
+  };
+}
+
+/** The records of a sink that a journal's record becomes: none for one that a sink does not know. */
+export function sinkRecords({ record }: JournalEntry): SinkRecord[] {
+  const { seq, time, event, attributes, body } = record;
+  switch (event) {
+    case EVENT.trainingStep: {
+      const epoch = attributes[ATTR.trainingEpoch];
+      return [
+        {
+          kind: 'step',
+          seq,
+          time,
+          step: stepOf(record) ?? 0,
+          epoch: typeof epoch === 'number' ? epoch : undefined,
+          values: mapOf(body) as Readonly<Record<string, number>>,
+        },
+      ];
+    }
+    case EVENT.runStart:
+    case EVENT.runParams: {
+      const params = mapOf(body);
+      const tags = mapOf(attributes[ATTR.runTags]);
+      return [
+        ...(Object.keys(params).length > 0 ? [{ kind: 'params' as const, seq, time, params }] : []),
+        ...(Object.keys(tags).length > 0 ? [{ kind: 'tags' as const, seq, time, tags }] : []),
+      ];
+    }
+    case EVENT.runNote:
+      return [
+        {
+          kind: 'note',
+          seq,
+          time,
+          severity: String(attributes[ATTR.noteSeverity] ?? 'info'),
+          text: String(body),
+        },
+      ];
+    default:
+      return [];
+  }
+}
+
+function sinkArtifact({ record }: JournalEntry): SinkArtifact {
+  const { seq, time, attributes, body } = record;
+  return {
+    seq,
+    time,
+    name: String(attributes[ATTR.artifactName] ?? ''),
+    kind: String(attributes[ATTR.artifactKind] ?? ''),
+    path: String(attributes[ATTR.artifactPath] ?? ''),
+    size: Number(attributes[ATTR.artifactSize] ?? 0),
+    sha256: String(attributes[ATTR.artifactSha256] ?? ''),
+    metadata: mapOf(body),
+  };
+}

@@ -1,0 +1,109 @@
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { encodeHeader, type SegmentHeader, segmentName } from './segment.ts';
+
+/** What the journal needs of a file system; given as an option so that a full or dead disk can be simulated. */
+export type JournalFs = Pick<
+  typeof fs,
+  'mkdirSync' | 'openSync' | 'writeSync' | 'ftruncateSync' | 'fsyncSync' | 'closeSync'
+>;
+
+/** When written data is forced to the disk: a killed process loses nothing without it, a power cut may. */
+export type FsyncPolicy = 'never' | 'seal' | 'flush';
+
+export interface JournalWriterOptions {
+  dir: string;
+  header: Omit<SegmentHeader, 'firstSeq' | 'time'>;
+  /** A segment that has reached this size is sealed and the next one opened. Default 16 MiB. */
+  segmentBytes?: number;
+  fsync?: FsyncPolicy;
+  fs?: JournalFs;
+  /** Called with the path of each sealed segment. */
+  onSealed?: (path: string) => void;
+}
+
+/**
+ * Appends records to a run's segments, synchronously: one `write()` a flush, so that a killed process leaves at most
+ * one torn line, and so that the order of journal, network and exit never needs thinking about.
+ */
+export class JournalWriter {
+  readonly dir: string;
+  readonly #header: Omit<SegmentHeader, 'firstSeq' | 'time'>;
+  readonly #segmentBytes: number;
+  readonly #fsync: FsyncPolicy;
+  readonly #fs: JournalFs;
+  readonly #onSealed: (path: string) => void;
+  #fd: number | undefined;
+  #path = '';
+  /** Bytes of the open segment that are known to be whole records. */
+  #size = 0;
+
+  constructor(options: JournalWriterOptions) {
+    this.dir = options.dir;
+    this.#header = options.header;
+    this.#segmentBytes = options.segmentBytes ?? 16 * 1024 * 1024;
+    this.#fsync = options.fsync ?? 'seal';
+    this.#fs = options.fs ?? fs;
+    this.#onSealed = options.onSealed ?? (() => {});
+  }
+
+  /**
+   * Appends whole lines. Throws when they could not be written; what was written of them is cut off again (or left
+   * as a torn end of a segment that is not written to any more), so that the same lines can be appended later.
+   */
+  append(lines: string, firstSeq: number, time: number): void {
+    if (this.#fd === undefined) this.#open(firstSeq, time);
+    this.#write(Buffer.from(lines));
+    if (this.#fsync === 'flush') this.#fs.fsyncSync(this.#fd as number);
+    if (this.#size >= this.#segmentBytes) this.seal();
+  }
+
+  /** Closes the open segment; the next append opens another. */
+  seal(): void {
+    const fd = this.#fd;
+    if (fd === undefined) return;
+    this.#fd = undefined;
+    try {
+      if (this.#fsync !== 'never') this.#fs.fsyncSync(fd);
+    } finally {
+      this.#fs.closeSync(fd);
+    }
+    this.#onSealed(this.#path);
+  }
+
+  #open(firstSeq: number, time: number): void {
+    this.#fs.mkdirSync(this.dir, { recursive: true });
+    this.#path = join(this.dir, segmentName(this.#header.attempt, firstSeq));
+    this.#fd = this.#fs.openSync(this.#path, 'a', 0o644);
+    this.#size = 0;
+    this.#write(Buffer.from(encodeHeader({ ...this.#header, firstSeq, time })));
+  }
+
+  #write(bytes: Buffer): void {
+    const fd = this.#fd as number;
+    let done = 0;
+    try {
+      while (done < bytes.length) done += this.#fs.writeSync(fd, bytes, done, bytes.length - done);
+    } catch (error) {
+      this.#cutBack(fd, done);
+      throw error;
+    }
+    this.#size += bytes.length;
+  }
+
+  #cutBack(fd: number, written: number): void {
+    const usable = this.#size > 0;
+    try {
+      if (written > 0 || !usable) this.#fs.ftruncateSync(fd, this.#size);
+      if (usable) return;
+    } catch {
+      // the torn line stays behind: readers cut it, and the next append goes to a new segment
+    }
+    this.#fd = undefined;
+    try {
+      this.#fs.closeSync(fd);
+    } catch {
+      // a descriptor that cannot be closed is of no more use either
+    }
+  }
+}
