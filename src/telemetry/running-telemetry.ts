@@ -1,9 +1,9 @@
 import { diag } from '@opentelemetry/api';
-import type { Attachment } from './attach.ts';
+import type { Attachment } from './attach/attach-spans.ts';
 import type { DropCounter, Drops } from './dropped.ts';
 import { addExitHook, type ExitReason, within } from './exit.ts';
-import type { ExportPipeline } from './export-pipeline.ts';
-import type { ResourceAttributes } from './resource.ts';
+import type { ExportPipeline } from './delivery/export-pipeline.ts';
+import type { ResourceAttributes } from './settings/resource.ts';
 import type { Telemetry, TelemetryMode } from './telemetry.ts';
 
 /** A provider or reader of ours; shut down together with the telemetry. */

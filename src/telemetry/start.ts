@@ -2,23 +2,23 @@ import { context, diag, metrics, propagation, trace } from '@opentelemetry/api';
 import { logs } from '@opentelemetry/api-logs';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { ATTR, DURATION_FORMAT, ENV, parseDuration } from '../conventions/index.ts';
-import { inspectApiCopies } from './api-copies.ts';
-import { type Attachment, attachSpans } from './attach.ts';
-import { startDiagnostics } from './diagnostics.ts';
+import { inspectApiCopies } from './attach/api-copies.ts';
+import { type Attachment, attachSpans } from './attach/attach-spans.ts';
+import { startDiagnostics } from './settings/diagnostics.ts';
 import { DropCounter } from './dropped.ts';
-import { EndpointHealth } from './endpoint-health.ts';
-import { EnvironmentReader } from './environment-reader.ts';
+import { EndpointHealth } from './delivery/endpoint-health.ts';
+import { EnvironmentReader } from './settings/environment-reader.ts';
 import { DEFAULT_EXIT_DEADLINE_MS, setExitDeadline } from './exit.ts';
-import type { ExportPipeline } from './export-pipeline.ts';
-import { registeredProvider, visibleProvider } from './foreign-provider.ts';
-import { createLogPipeline, createMetricPipeline, createTracePipeline } from './pipelines.ts';
-import { resolvePropagator } from './propagators.ts';
-import { createLoggerProvider, createMeterProvider, createTracerProvider } from './providers.ts';
-import { processFacts, resolveResource } from './resource.ts';
+import type { ExportPipeline } from './delivery/export-pipeline.ts';
+import { registeredProvider, visibleProvider } from './attach/foreign-provider.ts';
+import { createLogPipeline, createMetricPipeline, createTracePipeline } from './delivery/pipelines.ts';
+import { resolvePropagator } from './settings/propagators.ts';
+import { createLoggerProvider, createMeterProvider, createTracerProvider } from './sdk/providers.ts';
+import { processFacts, resolveResource } from './settings/resource.ts';
 import { type Part, RunningTelemetry, type RunningOptions } from './running-telemetry.ts';
-import { resolveExporters, resolveMetrics } from './signal-settings.ts';
-import { QueueSpanProcessor } from './span-processor.ts';
-import { baseUrl, DEFAULT_ENDPOINT, resolveTarget } from './target.ts';
+import { resolveExporters, resolveMetrics } from './settings/signal-settings.ts';
+import { QueueSpanProcessor } from './sdk/span-processor.ts';
+import { baseUrl, DEFAULT_ENDPOINT, resolveTarget } from './settings/target.ts';
 import type { Signal, Telemetry, TelemetryOptions } from './telemetry.ts';
 
 let current: Telemetry | undefined;
@@ -128,10 +128,7 @@ function start(options: TelemetryOptions, environment: EnvironmentReader): Telem
   const propagator = resolvePropagator(environment);
   if (traceExporters.size > 0) {
     const pipeline = createTraces();
-    const provider = createTracerProvider(
-      { attributes, exporters: traceExporters, pipeline },
-      environment,
-    );
+    const provider = createTracerProvider({ attributes, exporters: traceExporters, pipeline }, environment);
     provider.register({ propagator });
     parts.push(partOf(provider, pipeline));
     if (visibleProvider() !== provider)

@@ -47,15 +47,18 @@ describe('the end of a process', () => {
     expect(names()).toEqual(['work', 'late']);
   });
 
-  it.each(['SIGTERM', 'SIGINT'] as const)('sends everything on %s and ends by that signal', async (signal) => {
-    const program = startProgram('signal');
-    await program.says('ready');
-    program.child.kill(signal);
-    const ending = await program.ended;
-    expect(ending).toMatchObject({ code: null, signal });
-    expect(ending.stdout).toBe(`ready\nflush ${signal}\nsync ${signal}\n`);
-    expect(names()).toEqual(['work']);
-  });
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'sends everything on %s and ends by that signal',
+    async (signal) => {
+      const program = startProgram('signal');
+      await program.says('ready');
+      program.child.kill(signal);
+      const ending = await program.ended;
+      expect(ending).toMatchObject({ code: null, signal });
+      expect(ending.stdout).toBe(`ready\nflush ${signal}\nsync ${signal}\n`);
+      expect(names()).toEqual(['work']);
+    },
+  );
 
   it('leaves a signal to the listener of the program, and only flushes beside it', async () => {
     const program = startProgram('ownSignalListener');

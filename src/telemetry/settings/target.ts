@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { EnvironmentReader } from './environment-reader.ts';
-import type { Signal } from './telemetry.ts';
+import type { Signal } from '../telemetry.ts';
 
 export const PROTOCOLS = ['http/protobuf', 'http/json'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];

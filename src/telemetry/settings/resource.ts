@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import { defaultResource } from '@opentelemetry/resources';
-import { ATTR } from '../conventions/index.ts';
+import { ATTR } from '../../conventions/index.ts';
 import type { EnvironmentReader } from './environment-reader.ts';
-import type { TelemetryOptions } from './telemetry.ts';
+import type { TelemetryOptions } from '../telemetry.ts';
 
 export type ResourceAttributes = Readonly<Record<string, string | number | boolean>>;
 

@@ -1,12 +1,12 @@
 import { BatchQueue } from './batch-queue.ts';
 import { DeliveryChannel } from './delivery-channel.ts';
-import type { DropCounter } from './dropped.ts';
+import type { DropCounter } from '../dropped.ts';
 import type { EndpointHealth } from './endpoint-health.ts';
-import type { DeliveryOutcome } from './event-exporter.ts';
+import type { DeliveryOutcome } from '../event-exporter.ts';
 import type { OtlpCodec } from './otlp-codec.ts';
 import { OtlpSender } from './otlp-sender.ts';
-import type { QueueSettings } from './signal-settings.ts';
-import type { OtlpTarget } from './target.ts';
+import type { QueueSettings } from '../settings/signal-settings.ts';
+import type { OtlpTarget } from '../settings/target.ts';
 
 export interface PipelineOptions<T> {
   readonly target: OtlpTarget;

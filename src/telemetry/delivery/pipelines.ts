@@ -1,13 +1,13 @@
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
-import type { DropCounter } from './dropped.ts';
+import type { DropCounter } from '../dropped.ts';
 import type { EndpointHealth } from './endpoint-health.ts';
-import type { EnvironmentReader } from './environment-reader.ts';
+import type { EnvironmentReader } from '../settings/environment-reader.ts';
 import { ExportPipeline } from './export-pipeline.ts';
-import type { EncodedCollection } from './metric-exporter.ts';
+import type { EncodedCollection } from '../sdk/metric-exporter.ts';
 import { LOGS_CODEC, METRICS_CODEC, TRACE_CODEC } from './otlp-codec.ts';
-import { type MetricSettings, resolveQueue } from './signal-settings.ts';
-import type { OtlpTarget } from './target.ts';
+import { type MetricSettings, resolveQueue } from '../settings/signal-settings.ts';
+import type { OtlpTarget } from '../settings/target.ts';
 
 /** What every pipeline of a process shares. */
 interface Shared {

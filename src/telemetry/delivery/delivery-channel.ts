@@ -1,7 +1,7 @@
-import type { PartialSuccess } from './delivery.ts';
-import { readOutcome } from './delivery.ts';
+import type { PartialSuccess } from './outcome.ts';
+import { readOutcome } from './outcome.ts';
 import type { EndpointHealth } from './endpoint-health.ts';
-import type { DeliveryOutcome } from './event-exporter.ts';
+import type { DeliveryOutcome } from '../event-exporter.ts';
 import type { OtlpSender } from './otlp-sender.ts';
 
 /** One signal's way to its receiver: posts a body, tells the outcome, and keeps the receiver's health up to date. */

@@ -1,4 +1,4 @@
-import type { DeliveryOutcome } from './event-exporter.ts';
+import type { DeliveryOutcome } from '../event-exporter.ts';
 import type { SendResult } from './otlp-sender.ts';
 
 /** What an OTLP answer says about items that were not taken; the field is named after the signal. */

@@ -1,6 +1,6 @@
 import { TraceFlags } from '@opentelemetry/api';
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-node';
-import type { BatchQueue } from './batch-queue.ts';
+import type { BatchQueue } from '../delivery/batch-queue.ts';
 
 /** Puts ended, sampled spans into a queue. */
 export class QueueSpanProcessor implements SpanProcessor {

@@ -1,5 +1,5 @@
 import type { LogRecordProcessor, ReadableLogRecord } from '@opentelemetry/sdk-logs';
-import type { BatchQueue } from './batch-queue.ts';
+import type { BatchQueue } from '../delivery/batch-queue.ts';
 
 /** Puts log records into a queue. */
 export class QueueLogProcessor implements LogRecordProcessor {

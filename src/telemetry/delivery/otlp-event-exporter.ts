@@ -1,13 +1,13 @@
 import { diag, type HrTime } from '@opentelemetry/api';
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources';
-import { readOutcome } from './delivery.ts';
-import { EnvironmentReader } from './environment-reader.ts';
-import type { DeliveryOutcome, EventExporter, EventRecord } from './event-exporter.ts';
+import { readOutcome } from './outcome.ts';
+import { EnvironmentReader } from '../settings/environment-reader.ts';
+import type { DeliveryOutcome, EventExporter, EventRecord } from '../event-exporter.ts';
 import { LOGS_CODEC } from './otlp-codec.ts';
 import { OtlpSender } from './otlp-sender.ts';
-import { packageVersion } from './package-version.ts';
-import { resolveTarget } from './target.ts';
+import { packageVersion } from '../package-version.ts';
+import { resolveTarget } from '../settings/target.ts';
 
 export interface EventExporterOptions {
   /** Base URL; `/v1/logs` is added. Default: OTEL_EXPORTER_OTLP_LOGS_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, http://127.0.0.1:4318. */

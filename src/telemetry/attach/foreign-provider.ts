@@ -1,6 +1,6 @@
 import { trace, type TracerProvider } from '@opentelemetry/api';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
-import { isLoopback } from './target.ts';
+import { isLoopback } from '../settings/target.ts';
 
 /** What is read, carefully, of another SDK's provider (sdk-trace-base 1.x and 2.x; none of it is public in 2.x). */
 interface ProviderShape {

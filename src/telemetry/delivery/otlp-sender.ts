@@ -9,8 +9,8 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
-import { packageVersion } from './package-version.ts';
-import type { OtlpTarget } from './target.ts';
+import { packageVersion } from '../package-version.ts';
+import type { OtlpTarget } from '../settings/target.ts';
 
 /** An answer, or why there is none. */
 export type SendResult =

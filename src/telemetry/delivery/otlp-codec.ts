@@ -9,8 +9,8 @@ import {
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
-import type { PartialSuccess } from './delivery.ts';
-import type { Protocol } from './target.ts';
+import type { PartialSuccess } from './outcome.ts';
+import type { Protocol } from '../settings/target.ts';
 
 /** OTLP request bodies of one signal in one protocol, and what its answers say. */
 export interface OtlpCodec<T> {

@@ -20,17 +20,17 @@ import {
   SimpleSpanProcessor,
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace-node';
-import type { EnvironmentReader } from './environment-reader.ts';
-import { InstrumentProducer } from './instruments/producer.ts';
-import { instruments } from './instruments/registry.ts';
+import type { EnvironmentReader } from '../settings/environment-reader.ts';
+import { InstrumentProducer } from '../instruments/producer.ts';
+import { instruments } from '../instruments/registry.ts';
 import { QueueLogProcessor } from './log-processor.ts';
 import { type EncodedCollection, QueueMetricExporter } from './metric-exporter.ts';
-import { METRICS_CODEC } from './otlp-codec.ts';
-import { packageVersion } from './package-version.ts';
-import type { ExportPipeline } from './export-pipeline.ts';
-import type { ResourceAttributes } from './resource.ts';
-import { resolveSampler, resolveSpanLimits } from './sampler.ts';
-import type { ExporterName, MetricSettings } from './signal-settings.ts';
+import { METRICS_CODEC } from '../delivery/otlp-codec.ts';
+import { packageVersion } from '../package-version.ts';
+import type { ExportPipeline } from '../delivery/export-pipeline.ts';
+import type { ResourceAttributes } from '../settings/resource.ts';
+import { resolveSampler, resolveSpanLimits } from '../settings/sampler.ts';
+import type { ExporterName, MetricSettings } from '../settings/signal-settings.ts';
 import { QueueSpanProcessor } from './span-processor.ts';
 
 /** What a provider is built from; a pipeline where the signal goes out over OTLP. */

@@ -5,7 +5,7 @@ import {
   type PushMetricExporter,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
-import type { BatchQueue } from './batch-queue.ts';
+import type { BatchQueue } from '../delivery/batch-queue.ts';
 
 /** A collection, encoded when it was made: later values of its series come with later collections. */
 export interface EncodedCollection {

@@ -1,5 +1,5 @@
-import type { DropReason } from './dropped.ts';
-import type { DeliveryOutcome } from './event-exporter.ts';
+import type { DropReason } from '../dropped.ts';
+import type { DeliveryOutcome } from '../event-exporter.ts';
 
 export interface BatchQueueOptions<T> {
   /** Items held at most, those under way included. */

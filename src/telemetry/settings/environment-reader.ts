@@ -1,4 +1,4 @@
-import { parseDuration } from '../conventions/index.ts';
+import { parseDuration } from '../../conventions/index.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
