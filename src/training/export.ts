@@ -60,6 +60,11 @@ function mapOf(value: unknown): SinkMap {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as SinkMap) : {};
 }
 
+function textOf(value: unknown, missing = ''): string {
+  if (value === undefined || value === null) return missing;
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
 function sinkRun({ header, record }: JournalEntry): SinkRun {
   const { resource } = header;
   const isStart = record.event === EVENT.runStart;
@@ -111,8 +116,8 @@ export function sinkRecords({ record }: JournalEntry): SinkRecord[] {
           kind: 'note',
           seq,
           time,
-          severity: String(attributes[ATTR.noteSeverity] ?? 'info'),
-          text: String(body),
+          severity: textOf(attributes[ATTR.noteSeverity], 'info'),
+          text: textOf(body),
         },
       ];
     default:
@@ -125,11 +130,11 @@ function sinkArtifact({ record }: JournalEntry): SinkArtifact {
   return {
     seq,
     time,
-    name: String(attributes[ATTR.artifactName] ?? ''),
-    kind: String(attributes[ATTR.artifactKind] ?? ''),
-    path: String(attributes[ATTR.artifactPath] ?? ''),
+    name: textOf(attributes[ATTR.artifactName]),
+    kind: textOf(attributes[ATTR.artifactKind]),
+    path: textOf(attributes[ATTR.artifactPath]),
     size: Number(attributes[ATTR.artifactSize] ?? 0),
-    sha256: String(attributes[ATTR.artifactSha256] ?? ''),
+    sha256: textOf(attributes[ATTR.artifactSha256]),
     metadata: mapOf(body),
   };
 }

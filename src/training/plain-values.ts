@@ -14,7 +14,9 @@ export function plainMap(values: unknown): PlainMap {
   return typeof plain === 'object' && plain !== null && !Array.isArray(plain) ? plain : {};
 }
 
-export function plainText(text: string): string {
+/** Text of any length as text of a bounded one. */
+export function plainText(given: unknown): string {
+  const text = typeof given === 'string' ? given : String(given);
   return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)} [cut: ${text.length} characters]` : text;
 }
 

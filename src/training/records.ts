@@ -79,7 +79,7 @@ export class RunRecords {
 
   note(text: string, severity: NoteSeverity = 'info'): void {
     const known = severity in NOTE_SEVERITIES ? severity : 'info';
-    this.emit(EVENT.runNote, { [ATTR.noteSeverity]: known }, plainText(String(text)), NOTE_SEVERITIES[known]);
+    this.emit(EVENT.runNote, { [ATTR.noteSeverity]: known }, plainText(text), NOTE_SEVERITIES[known]);
   }
 
   /** A value or an option that could not be used: counted, and noted the first time. */

@@ -96,7 +96,7 @@ function assemble(inputs: AssemblyInputs) {
   const { options, env, facts, claim, clock, telemetry, journalDir, tell } = inputs;
   const dir = rankFolder(journalDir, facts.id, facts.rank);
   const resource = resourceOf(facts, telemetry);
-  const sealing = new Set<Promise<void>>();
+  const sealing = new Set<Promise<unknown>>();
   const writer = new JournalWriter({
     dir,
     header: { run: facts.id, rank: facts.rank, attempt: facts.attempt, resource },
@@ -106,12 +106,12 @@ function assemble(inputs: AssemblyInputs) {
     onSealed: (path) => {
       const { compress } = options;
       if (!compress) return;
-      const work = compressSegment(path, compress).then(
-        () => {},
-        (error: unknown) => tell(`A segment could not be compressed and stays as it is: ${messageOf(error)}`),
-      );
+      const work = compressSegment(path, compress)
+        .catch((error: unknown) =>
+          tell(`A segment could not be compressed and stays as it is: ${messageOf(error)}`),
+        )
+        .finally(() => sealing.delete(work));
       sealing.add(work);
-      void work.then(() => sealing.delete(work));
     },
   });
   const outbox = new Outbox(options.memoryRecords ?? 20_000);
@@ -192,6 +192,7 @@ function assemble(inputs: AssemblyInputs) {
         outbox,
         new JournalSource(dir, (problem) => diag.warn(`llm-otel: ${problem.message}`)),
         resource,
+        () => log.journaled,
       ),
       acknowledged: cursor.get(exporter.url),
       onProgress: (acknowledged) => {

@@ -69,7 +69,7 @@ export class CsvSink implements RunSink {
         return this.#all(record, 'param', record.params);
       case 'tags':
         return this.#all(record, 'tag', record.tags);
-      case 'note':
+      default:
         return this.#row(record, 'note', record.severity, record.text);
     }
   }

@@ -1,4 +1,3 @@
-import type { AnyValueMap } from '@opentelemetry/api-logs';
 import { ATTR } from '../../conventions/index.ts';
 import type { EventRecord } from '../../telemetry/index.ts';
 import { type JournalEntry, type JournalProblem, readJournal } from '../journal/reader.ts';
@@ -30,8 +29,8 @@ export function eventRecord(record: JournalRecord, resource: ResourceMap): Event
     eventName: record.event,
     time: record.time,
     ...(record.severity === undefined ? {} : { severityNumber: record.severity }),
-    body: record.body as AnyValueMap | string,
-    attributes: { [ATTR.runSeq]: record.seq, ...record.attributes } as AnyValueMap,
+    body: record.body,
+    attributes: { [ATTR.runSeq]: record.seq, ...record.attributes },
     resource,
   };
 }
@@ -93,15 +92,19 @@ export class LiveSource implements RecordSource {
   readonly #journal: JournalSource;
   readonly #resource: ResourceMap;
 
-  constructor(outbox: Outbox, journal: JournalSource, resource: ResourceMap) {
+  readonly #journaled: () => number;
+
+  /** `journaled`: highest `seq` in the journal. */
+  constructor(outbox: Outbox, journal: JournalSource, resource: ResourceMap, journaled: () => number) {
     this.#outbox = outbox;
     this.#journal = journal;
     this.#resource = resource;
+    this.#journaled = journaled;
   }
 
   async after(seq: number, limit: BatchLimit): Promise<Batch | undefined> {
     const first = this.#outbox.firstSeq;
-    if (first === undefined || first > seq + 1) {
+    if ((first ?? Infinity) > seq + 1 && seq < this.#journaled()) {
       const stored = await this.#journal.after(seq, limit, first);
       if (stored) return stored;
     }

@@ -28,7 +28,7 @@ const TOTAL_TOKENS = 'train/tokens';
 export async function readPast(dir: string): Promise<Past | undefined> {
   const segments = await listSegments(dir);
   let past: Past | undefined;
-  for (const segment of segments.reverse()) {
+  for (const segment of segments.toReversed()) {
     let last: JournalRecord | undefined;
     let step: number | undefined;
     let tokens: number | undefined;

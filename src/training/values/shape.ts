@@ -32,7 +32,7 @@ export class InputShape {
   /** Place of the step time and the epoch among the keys; -1 when not given. */
   readonly stepTimeSlot: number;
   readonly epochSlot: number;
-  readonly #stored: (StoredShape | undefined)[] = new Array(KNOWN_COMBINATIONS);
+  readonly #stored: (StoredShape | undefined)[] = Array.from({ length: KNOWN_COMBINATIONS });
   readonly #states: KeyStates;
 
   constructor(keys: readonly string[], states: KeyStates) {
