@@ -34,7 +34,7 @@ async function findPython(): Promise<{ python: string } | { missing: string }> {
     writeFileSync(join(folder, '.complete'), '');
     return { python };
   } catch (error) {
-    return { missing: String((error as Error).message).split('\n')[0] ?? 'unknown reason' };
+    return { missing: (error as Error).message.split('\n')[0] ?? 'unknown reason' };
   }
 }
 
