@@ -96,8 +96,12 @@ export interface Generation {
   discard(): void;
   /**
    * Passes a stream through and records it: first non-empty chunk, chunks, end, `break`, throw and cancel.
-   * `tokensOf` says how many tokens a chunk holds (default: unknown, strings and objects count as one chunk);
-   * return 0 for a chunk without content (a role-only delta, a comment).
+   * `tokensOf` says how many tokens a chunk holds; it returns 0 for a chunk without content (a role-only delta, a
+   * comment) and undefined when it does not know. Without it, chunks of an OpenAI client are understood (content,
+   * usage, finish reasons); every other chunk that is not empty counts as content of unknown length.
+   *
+   * `break`, `return` and cancel are an abort, unless the reply had given its finish reasons (or `end` was called)
+   * before: then it was complete.
    */
   track<T>(stream: ReadableStream<T>, tokensOf?: (chunk: T) => number | undefined): ReadableStream<T>;
   track<T>(stream: AsyncIterable<T>, tokensOf?: (chunk: T) => number | undefined): AsyncIterableIterator<T>;

@@ -1,5 +1,8 @@
 import { diag } from '@opentelemetry/api';
+import { readReply, type ReplyFacts } from '../openai/reply-facts.ts';
+import { replyResult } from '../openai/reply-result.ts';
 import type { Generation } from './generation.ts';
+import { servingSettings } from './settings.ts';
 
 /** What the trackers need of a generation. */
 export interface TrackedGeneration extends Generation {
@@ -9,27 +12,72 @@ export interface TrackedGeneration extends Generation {
 
 export type TokensOf<T> = (chunk: T) => number | undefined;
 
-/** Records chunks of a stream; a failing `tokensOf` is the user's bug and must not reach the reply. */
-export function chunkRecorder<T>(
-  generation: TrackedGeneration,
-  tokensOf: TokensOf<T> | undefined,
-): (chunk: T) => void {
-  let warned = false;
-  return (chunk) => {
-    let tokens: number | undefined;
-    if (tokensOf) {
-      try {
-        tokens = tokensOf(chunk);
-      } catch (error) {
-        if (!warned) diag.warn(`llm-otel: tokensOf of a tracked stream threw: ${String(error)}`);
-        warned = true;
-      }
-    } else if (isEmpty(chunk)) tokens = 0;
-    if (tokens !== 0) generation.chunk(tokens);
-  };
+/**
+ * Records the chunks of a stream. Chunks of an OpenAI client are understood (content or not, usage, finish reasons,
+ * errors) unless `tokensOf` says what a chunk holds.
+ */
+export class ChunkRecorder<T> {
+  readonly #generation: TrackedGeneration;
+  readonly #tokensOf: TokensOf<T> | undefined;
+  #facts: ReplyFacts | undefined;
+  #warned = false;
+
+  constructor(generation: TrackedGeneration, tokensOf: TokensOf<T> | undefined) {
+    this.#generation = generation;
+    this.#tokensOf = tokensOf;
+  }
+
+  record(chunk: T): void {
+    const tokens = this.#tokens(chunk);
+    if (tokens !== 0) this.#generation.chunk(tokens);
+  }
+  /** The source is done. */
+  done(): void {
+    this.#conclude();
+    this.#generation.end();
+  }
+  /** The consumer has gone. */
+  stopped(): void {
+    this.#conclude();
+    this.#generation.stopReading();
+  }
+  failed(error: unknown): void {
+    this.#conclude();
+    this.#generation.fail(error);
+  }
+
+  #tokens(chunk: T): number | undefined {
+    try {
+      if (this.#tokensOf) return this.#tokensOf(chunk);
+      if (isEmpty(chunk)) return 0;
+      if (!isOpenAiChunk(chunk)) return undefined;
+      this.#facts ??= { finishReasons: [], ...(servingSettings().captureContent && { text: [] }) };
+      return readReply(chunk, this.#facts) ? undefined : 0;
+    } catch (error) {
+      // A bug of the user's `tokensOf`, or a getter of a chunk that throws: neither may reach the reply.
+      if (!this.#warned)
+        diag.warn(`llm-otel: a chunk of a tracked stream could not be read: ${String(error)}`);
+      this.#warned = true;
+      return undefined;
+    }
+  }
+
+  #conclude(): void {
+    const facts = this.#facts;
+    if (!facts) return;
+    this.#generation.update(replyResult(facts, servingSettings().captureContent));
+    if (facts.error) this.#generation.fail(new Error(facts.error.message), { type: facts.error.type });
+  }
 }
 
 function isEmpty(chunk: unknown): boolean {
   if (chunk === undefined || chunk === null || chunk === '') return true;
   return ArrayBuffer.isView(chunk) && chunk.byteLength === 0;
+}
+
+/** A chunk of Chat Completions or Completions, or an event of Responses. */
+function isOpenAiChunk(chunk: unknown): boolean {
+  if (typeof chunk !== 'object' || chunk === null) return false;
+  const { choices, type } = chunk as { choices?: unknown; type?: unknown };
+  return Array.isArray(choices) || (typeof type === 'string' && type.startsWith('response.'));
 }

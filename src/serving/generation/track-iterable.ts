@@ -1,4 +1,4 @@
-import { chunkRecorder, type TokensOf, type TrackedGeneration } from './track-chunk.ts';
+import { ChunkRecorder, type TokensOf, type TrackedGeneration } from './track-chunk.ts';
 
 /**
  * Passes an async iterable through and records it. Not an async generator: that would start the source only at the
@@ -9,7 +9,7 @@ export function trackIterable<T>(
   generation: TrackedGeneration,
   tokensOf: TokensOf<T> | undefined,
 ): AsyncIterableIterator<T> {
-  const record = chunkRecorder(generation, tokensOf);
+  const recorder = new ChunkRecorder(generation, tokensOf);
   let source: AsyncIterator<T> | undefined;
   const open = (): AsyncIterator<T> => {
     source ??= stream[Symbol.asyncIterator]();
@@ -24,22 +24,22 @@ export function trackIterable<T>(
     try {
       result = await answer();
     } catch (error) {
-      generation.fail(error);
+      recorder.failed(error);
       throw error;
     }
     if (result.done === true) onDone();
-    else record(result.value);
+    else recorder.record(result.value);
     return result;
   };
-  const ended = (): void => generation.end();
-  const stopped = (): void => generation.stopReading();
+  const ended = (): void => recorder.done();
+  const stopped = (): void => recorder.stopped();
 
   return {
     // The source's methods are called as asked, with no queue of our own: order and concurrency stay its business.
     next: (...values) => settle(async () => open().next(...values), ended),
     return: (value?: unknown) => {
       // Decided at once: the source's clean-up may hang or take long, and the consumer has gone.
-      generation.stopReading();
+      recorder.stopped();
       return settle(async () => {
         const iterator = open();
         return iterator.return ? iterator.return(value) : { done: true, value: await value };

@@ -132,6 +132,32 @@ describe('a tracked async iterable', () => {
     expect(asked).toBe(1);
   });
 
+  it('understands the chunks of an OpenAI client: role-only deltas, usage, finish reasons', async () => {
+    const model = newModel();
+    const chunk = (delta: object, finish_reason: string | null = null) => ({
+      id: 'c1',
+      model: 'served',
+      choices: [{ index: 0, delta, finish_reason }],
+    });
+    const chunks: unknown[] = [
+      chunk({ role: 'assistant', content: '' }),
+      chunk({ content: 'a' }),
+      chunk({ reasoning_content: 'b' }),
+      chunk({}, 'length'),
+      { id: 'c1', model: 'served', choices: [], usage: { prompt_tokens: 5, completion_tokens: 3 } },
+    ];
+    const generation = startGeneration({ model, stream: true });
+    expect(await collect(generation.track(Readable.from(chunks)))).toEqual(chunks);
+    expect(generation.outcome).toBe('length');
+    expect(total(METRIC.interChunkDuration, model)).toBe(1);
+    expect(total(METRIC.servingTokens, model, { [ATTR.tokenType]: 'input' })).toBe(5);
+    expect(total(METRIC.servingTokens, model, { [ATTR.tokenType]: 'output' })).toBe(3);
+    const stopped = startGeneration({ model, stream: true });
+    for await (const value of stopped.track(Readable.from(chunks)))
+      if ((value as { choices: { finish_reason?: string }[] }).choices[0]?.finish_reason) break;
+    expect(stopped.outcome).toBe('length');
+  });
+
   it('survives a tokensOf that throws', async () => {
     const generation = startGeneration({ model: newModel() });
     const tracked = generation.track(numbers(3), () => {

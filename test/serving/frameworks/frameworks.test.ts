@@ -1,0 +1,163 @@
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { context } from '@opentelemetry/api';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ATTR, METRIC } from '../../../src/conventions/index.ts';
+import { onGenerationEnd } from '../../../src/serving/generation/finished.ts';
+import { startHttp } from '../../../src/serving/http/index.ts';
+import { observeOpenAi } from '../../../src/serving/openai/index.ts';
+import { newModel, seriesOf, total } from '../generation/recorded.ts';
+import {
+  type Asked,
+  explicit,
+  honoApp,
+  jsonReply,
+  ROUTE,
+  type RunningServer,
+  SERVERS,
+  sseReply,
+} from './servers.ts';
+
+/** The next generation that ends in this process. */
+function generationEnd(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = onGenerationEnd(() => {
+      stop();
+      resolve();
+    });
+  });
+}
+const post = (asked: Asked, signal?: AbortSignal): RequestInit => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify({ ...asked, messages: [{ role: 'user', content: 'Hi' }], max_tokens: 10 }),
+  ...(signal && { signal }),
+});
+const tokens = (model: string, type: string) =>
+  total(METRIC.servingTokens, model, { [ATTR.tokenType]: type });
+
+describe.each(Object.entries(SERVERS))('%s', (_name, { start, route }) => {
+  let server: RunningServer;
+  afterEach(async () => {
+    await server.close();
+    explicit.clear();
+  });
+
+  describe('instrumented by hand', () => {
+    beforeEach(async () => {
+      server = await start(true);
+    });
+
+    it('records a streamed reply: first real delta, chunks, usage, route', async () => {
+      const model = newModel();
+      const ended = generationEnd();
+      const reply = await (await fetch(server.url, post({ model, stream: true }))).text();
+      await ended;
+      expect(reply).toBe(sseReply(model).join(''));
+      expect(total(METRIC.servingRequests, model, { [ATTR.outcome]: 'completed' })).toBe(1);
+      expect(total(METRIC.timeToFirstToken, model)).toBe(1);
+      expect(total(METRIC.interChunkDuration, model)).toBe(1);
+      expect(total(METRIC.timePerOutputToken, model)).toBe(1);
+      expect([tokens(model, 'input'), tokens(model, 'output')]).toEqual([9, 4]);
+      expect(seriesOf(METRIC.requestDuration, model).map((s) => s.attributes[ATTR.httpRoute])).toEqual([
+        route,
+      ]);
+    });
+
+    it('records a reply in one piece', async () => {
+      const model = newModel();
+      const ended = generationEnd();
+      const reply: unknown = await (await fetch(server.url, post({ model }))).json();
+      await ended;
+      expect(reply).toEqual(jsonReply(model));
+      expect(total(METRIC.servingRequests, model, { [ATTR.outcome]: 'length' })).toBe(1);
+      expect(tokens(model, 'output')).toBe(5);
+    });
+
+    it('records an abort when the client goes away', async () => {
+      const model = newModel();
+      const ended = generationEnd();
+      const client = new AbortController();
+      const response = await fetch(server.url, post({ model, stream: true, hang: true }, client.signal));
+      const reader = response.body?.getReader();
+      let seen = '';
+      while (!seen.includes('Hel')) seen += Buffer.from((await reader?.read())?.value ?? []).toString();
+      client.abort();
+      await ended;
+      expect(total(METRIC.servingRequests, model, { [ATTR.outcome]: 'aborted' })).toBe(1);
+      expect(total(METRIC.timeToFirstToken, model)).toBe(0);
+    });
+
+    it('stands back when the handler records the generation itself', async () => {
+      const model = newModel();
+      const ended = generationEnd();
+      await (await fetch(server.url, post({ model, explicit: true }))).text();
+      await ended;
+      expect(total(METRIC.servingRequests, model)).toBe(1);
+      expect(tokens(model, 'output')).toBe(77);
+      expect(total(METRIC.activeRequests, model)).toBe(0);
+    });
+  });
+
+  describe('with the server instrumentation of register', () => {
+    const manager = new AsyncLocalStorageContextManager();
+    let stopHttp: () => void;
+    beforeAll(() => {
+      context.setGlobalContextManager(manager.enable());
+      stopHttp = startHttp({ server: 'diagnostics-channel', observe: observeOpenAi() });
+    });
+    afterAll(() => {
+      stopHttp();
+      context.disable();
+    });
+
+    it.each([
+      ['alone', false],
+      ['and by hand', true],
+    ])('gives the same numbers, %s', async (_how, instrumented) => {
+      server = await start(instrumented);
+      const model = newModel();
+      const ended = generationEnd();
+      const reply = await (await fetch(server.url, post({ model, stream: true }))).text();
+      await ended;
+      expect(reply).toBe(sseReply(model).join(''));
+      expect(total(METRIC.servingRequests, model)).toBe(1);
+      expect(total(METRIC.timeToFirstToken, model)).toBe(1);
+      expect(total(METRIC.interChunkDuration, model)).toBe(1);
+      expect([tokens(model, 'input'), tokens(model, 'output')]).toEqual([9, 4]);
+      expect(total(METRIC.activeRequests, model)).toBe(0);
+    });
+
+    it('counts once when the handler records the generation itself', async () => {
+      server = await start(true);
+      const model = newModel();
+      const ended = generationEnd();
+      await (await fetch(server.url, post({ model, explicit: true, stream: true }))).text();
+      await ended;
+      expect(total(METRIC.servingRequests, model)).toBe(1);
+      expect(tokens(model, 'output')).toBe(77);
+      expect(total(METRIC.activeRequests, model)).toBe(0);
+    });
+  });
+});
+
+describe('Hono without Node messages', () => {
+  it('records the exchange and passes the reply through', async () => {
+    const model = newModel();
+    const ended = generationEnd();
+    const response = await honoApp(true).request(ROUTE, post({ model, stream: true }));
+    expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/);
+    expect(await response.text()).toBe(sseReply(model).join(''));
+    await ended;
+    expect(total(METRIC.servingRequests, model, { [ATTR.outcome]: 'completed' })).toBe(1);
+    expect(tokens(model, 'output')).toBe(4);
+    expect(seriesOf(METRIC.requestDuration, model)[0]?.attributes[ATTR.httpRoute]).toBe(ROUTE);
+  });
+
+  it('stands back when the handler records the generation itself', async () => {
+    const model = newModel();
+    await (await honoApp(true).request(ROUTE, post({ model, explicit: true }))).text();
+    expect(total(METRIC.servingRequests, model)).toBe(1);
+    expect(tokens(model, 'output')).toBe(77);
+    explicit.clear();
+  });
+});
