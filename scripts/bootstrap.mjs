@@ -11,7 +11,6 @@ import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
-const INSTALL_STAMP = join(root, 'node_modules', '.llm-otel-installed');
 const BUILD_STAMP = join(root, 'dist', '.built');
 const OLDEST_NODE = [22, 15];
 
@@ -51,8 +50,7 @@ async function main() {
 }
 
 function install() {
-  const wanted = hash([join(root, 'package-lock.json')]);
-  if (existsSync(INSTALL_STAMP) && readFileSync(INSTALL_STAMP, 'utf8') === wanted) return 0;
+  if (isInstalled()) return 0;
   say('installing the dependencies of package-lock.json (npm ci) ...');
   const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'];
   const started = Date.now();
@@ -68,9 +66,21 @@ function install() {
     );
     return 1;
   }
-  writeFileSync(INSTALL_STAMP, wanted);
   say(`installed in ${seconds(started)}`);
   return 0;
+}
+
+/** Does `node_modules` hold what the lockfile asks for? npm writes down there what it installed. */
+function isInstalled() {
+  const read = (path) => JSON.parse(readFileSync(join(root, path), 'utf8')).packages;
+  try {
+    const installed = read('node_modules/.package-lock.json');
+    return Object.entries(read('package-lock.json')).every(
+      ([place, { version, optional }]) => place === '' || optional || installed[place]?.version === version,
+    );
+  } catch {
+    return false;
+  }
 }
 
 /** The Node of the lockfile; the machine's own when that one is not there and this one is new enough. */

@@ -6,11 +6,11 @@
  * Telemetry goes to OTEL_EXPORTER_OTLP_ENDPOINT (default http://127.0.0.1:4318).
  */
 import { parseArgs } from 'node:util';
-import { init, jit, tree } from '@jax-js/jax';
+import { init, jit, type numpy as np, tree } from '@jax-js/jax';
 import { startRun } from 'llm-otel/training';
 import { saveCheckpoint } from './checkpoint.ts';
 import { drawBatch, readText, seededRandom, Vocabulary } from './data.ts';
-import { compileTrainStep, crossEntropy, initialState } from './model.ts';
+import { compileTrainStep, crossEntropy, initialState, type Parameters } from './model.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -49,7 +49,7 @@ await using run = await startRun({
 console.log(`training ${parameters} parameters for ${steps} steps; run ${run.id}`);
 
 const trainStep = compileTrainStep(shape, state);
-const evaluate = jit((p: typeof state.parameters, x: never, y: never) => crossEntropy(shape, p, x, y));
+const evaluate = jit((p: Parameters, x: np.Array, y: np.Array) => crossEntropy(shape, p, x, y));
 
 /** Warm-up, then a cosine to a tenth. */
 const learningRateAt = (step: number) =>
@@ -63,7 +63,7 @@ async function validate(step: number): Promise<number> {
     const batches = 5;
     for (let i = 0; i < batches; i++) {
       const { input, target } = drawBatch(heldOut, batch, shape.context, random);
-      const value = evaluate(tree.ref(state.parameters), input as never, target as never);
+      const value = evaluate(tree.ref(state.parameters), input, target);
       loss += ((await value.data())[0] as number) / batches;
     }
     run.validation({ loss }, { step });

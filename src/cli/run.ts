@@ -88,10 +88,7 @@ export function withRegister(
   };
 }
 
-async function runProgram(
-  command: string[],
-  options: { endpoint?: string; serviceName?: string },
-): Promise<number> {
+async function runProgram(command: string[], options: RunOptions): Promise<number> {
   const register = new URL(
     import.meta.url.endsWith('.ts') ? '../register.ts' : '../register.js',
     import.meta.url,

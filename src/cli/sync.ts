@@ -1,0 +1,68 @@
+import type { Command } from 'commander';
+import { ENV } from '../conventions/index.ts';
+import { type SyncedJournal, type SyncReport, syncJournals } from '../training/index.ts';
+import { print, printJson, visible } from './output.ts';
+
+interface SyncFlags {
+  journal?: string;
+  endpoint?: string;
+  run?: string;
+  all?: boolean;
+  json?: boolean;
+}
+
+export function addSync(program: Command): void {
+  program
+    .command('sync')
+    .description(
+      'deliver run journals that were left behind (a hub that was down, a process that was killed)',
+    )
+    .option(
+      '--journal <folder>',
+      `journal folder (default: ${ENV.journalDir.name}, else ${ENV.journalDir.default})`,
+    )
+    .option(
+      '--endpoint <url>',
+      'OTLP endpoint (default: OTEL_EXPORTER_OTLP_ENDPOINT, else http://127.0.0.1:4318)',
+    )
+    .option('--run <id>', 'only this run')
+    .option('--all', 'send everything again, also what was delivered: a resent record is stored once')
+    .option('--json', 'print the report as JSON')
+    .action(async (flags: SyncFlags) => {
+      const report = await syncJournals({
+        ...(flags.journal === undefined ? {} : { journalDir: flags.journal }),
+        ...(flags.endpoint === undefined ? {} : { endpoint: flags.endpoint }),
+        ...(flags.run === undefined ? {} : { runId: flags.run }),
+        all: flags.all ?? false,
+      });
+      if (flags.json) printJson(report);
+      else print(reportText(report));
+      if (report.failed > 0) process.exitCode = 1;
+    });
+}
+
+const STATES: Record<SyncedJournal['state'], string> = {
+  delivered: 'delivered',
+  nothing: 'nothing to deliver',
+  live: 'left alone: its process is running and delivers it itself',
+  failed: 'NOT delivered',
+};
+
+export function reportText(report: SyncReport): string {
+  if (report.journals.length === 0) return `no journals in ${report.journalDir}`;
+  const lines = report.journals.map((journal) => {
+    const facts = [
+      journal.sent > 0 ? `${journal.sent} records sent` : undefined,
+      journal.refused > 0 ? `${journal.refused} refused for good` : undefined,
+      journal.interrupted ? 'its process was gone: ended as interrupted' : undefined,
+      journal.problems.length > 0 ? `${journal.problems.length} lines could not be read` : undefined,
+      journal.message || undefined,
+    ].filter((fact) => fact !== undefined);
+    const what = `${visible(journal.project)}/${visible(journal.name)} (${journal.runId}, rank ${journal.rank})`;
+    return `${what}: ${STATES[journal.state]}${facts.length > 0 ? `; ${facts.join('; ')}` : ''}`;
+  });
+  lines.push(
+    `${report.sent} records accepted by ${report.url}${report.failed > 0 ? `; ${report.failed} journals not delivered whole` : ''}`,
+  );
+  return lines.join('\n');
+}

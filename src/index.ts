@@ -1,0 +1,19 @@
+/**
+ * Everything that a program which trains or serves needs. The hub has an entry of its own (`llm-otel/hub`), so that a
+ * recording program does not carry it.
+ *
+ * @example
+ * import { startRun } from 'llm-otel';
+ * await using run = await startRun({ project: 'my-llm' });
+ * run.step({ 'train/loss': 0.5 });
+ * @module
+ */
+export {
+  startTelemetry,
+  currentTelemetry,
+  type Telemetry,
+  type TelemetryOptions,
+} from './telemetry/index.ts';
+export * from './training/index.ts';
+export * from './serving/index.ts';
+export { startObservers, type ObserversOptions } from './observers/index.ts';
