@@ -26,9 +26,9 @@ export class FakeStore implements Store {
   stepSeries: Record<string, { step: (number | null)[]; time: number[]; value: number[] }> = {};
   spans: SpanInfo[] = [];
   steps: StepsSince['points'] = [];
-  cursor = 0;
-  /** Cursors below this are too old. */
-  oldestCursor = 0;
+  /** As in the embedded store, cursors do not begin at 0, and those from before the start are too old. */
+  cursor = 100;
+  oldestCursor = 100;
   reads = { points: 0, histograms: 0, runs: 0, steps: 0 };
   failing: Error | undefined;
   closed = false;
