@@ -1,3 +1,4 @@
+import { ENV } from '../conventions/index.ts';
 import { type HostObserverOptions, startHostObserver } from './host/start.ts';
 import { type RuntimeObserverOptions, startRuntimeObserver } from './runtime/start.ts';
 
@@ -8,9 +9,9 @@ export { type HostObserverOptions, startHostObserver } from './host/start.ts';
 export { type RuntimeObserverOptions, startRuntimeObserver } from './runtime/start.ts';
 
 export interface ObserversOptions {
-  /** The machine and this process. Default true. */
+  /** The machine and this process. Default: whether LLM_OTEL_OBSERVERS names `host`. */
   host?: boolean | Pick<HostObserverOptions, 'interval'>;
-  /** Event loop, garbage collection and heap. Default true. */
+  /** Event loop, garbage collection and heap. Default: whether LLM_OTEL_OBSERVERS names `runtime`. */
   runtime?: boolean | Pick<RuntimeObserverOptions, 'interval'>;
 }
 
@@ -36,7 +37,11 @@ export function startObservers(options: ObserversOptions = {}): { stop(): void }
   };
 }
 
-function begin({ host = true, runtime = true }: ObserversOptions): { users: number; stop(): void } {
+function begin(options: ObserversOptions): { users: number; stop(): void } {
+  const named = (process.env[ENV.observers.name] ?? ENV.observers.default)
+    .split(',')
+    .map((name) => name.trim());
+  const { host = named.includes('host'), runtime = named.includes('runtime') } = options;
   const started: { stop(): void }[] = [];
   if (host !== false) started.push(startHostObserver(host === true ? {} : host));
   if (runtime !== false) started.push(startRuntimeObserver(runtime === true ? {} : runtime));

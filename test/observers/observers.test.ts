@@ -1,0 +1,143 @@
+import { diag, type DiagLogger, DiagLogLevel } from '@opentelemetry/api';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { METRIC } from '../../src/conventions/index.ts';
+import { PortableReader } from '../../src/observers/host/portable-reader.ts';
+import type { HostReader } from '../../src/observers/host/snapshot.ts';
+import { hostInventory, startHostObserver, startObservers } from '../../src/observers/index.ts';
+import { InstrumentRegistry, instruments } from '../../src/telemetry/instruments/registry.ts';
+import { valuesOf } from './published-values.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('the host observer', () => {
+  it('samples at once and then at its interval, and takes everything off when it stops', () => {
+    const registry = new InstrumentRegistry();
+    const portable = new PortableReader();
+    let samples = 0;
+    let closed = false;
+    const reader: HostReader = {
+      read: () => {
+        samples++;
+        return portable.read();
+      },
+      close: () => {
+        closed = true;
+      },
+    };
+    const observer = startHostObserver({ interval: '2s', reader, registry });
+    expect(samples).toBe(1);
+    vi.advanceTimersByTime(1000);
+    expect(samples).toBe(2); // shares of time soon, also at a long interval
+    vi.advanceTimersByTime(4000);
+    expect(samples).toBe(4);
+    expect(valuesOf(registry, METRIC.memoryLimit)['']).toBeGreaterThan(0);
+    observer.stop();
+    vi.advanceTimersByTime(10_000);
+    expect([samples, closed, vi.getTimerCount()]).toEqual([4, true, 0]);
+    expect(valuesOf(registry, METRIC.memoryLimit)).toEqual({});
+  });
+
+  it('logs a sample that fails once and takes the next one all the same', () => {
+    const warnings: string[] = [];
+    const logger = { warn: (message: string) => void warnings.push(message) } as unknown as DiagLogger;
+    diag.setLogger({ ...logger, debug() {}, error() {}, info() {}, verbose() {} }, DiagLogLevel.WARN);
+    const registry = new InstrumentRegistry();
+    const portable = new PortableReader();
+    let samples = 0;
+    const observer = startHostObserver({
+      registry,
+      reader: {
+        read: () => {
+          if (++samples <= 3) throw new Error('broken disk');
+          return portable.read();
+        },
+        close() {},
+      },
+    });
+    vi.advanceTimersByTime(3000);
+    observer.stop();
+    diag.disable();
+    expect(samples).toBe(4);
+    expect(warnings).toEqual(['llm-otel: a sample of the host observer failed: Error: broken disk']);
+  });
+});
+
+describe('the observers of a process', () => {
+  it('run once, until the last who started them stops', () => {
+    const first = startObservers();
+    const second = startObservers();
+    expect(Object.keys(valuesOf(instruments, METRIC.systemUptime))).toEqual(['']);
+    first.stop();
+    first.stop();
+    expect(Object.keys(valuesOf(instruments, METRIC.systemUptime))).toEqual(['']);
+    second.stop();
+    expect(valuesOf(instruments, METRIC.systemUptime)).toEqual({});
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('are those that LLM_OTEL_OBSERVERS names, unless options say otherwise', () => {
+    vi.stubEnv('LLM_OTEL_OBSERVERS', 'runtime');
+    try {
+      const fromEnvironment = startObservers();
+      expect(valuesOf(instruments, METRIC.systemUptime)).toEqual({});
+      expect(valuesOf(instruments, METRIC.eventloopTime)).not.toEqual({});
+      fromEnvironment.stop();
+      const asked = startObservers({ host: { interval: '5s' }, runtime: false });
+      expect(valuesOf(instruments, METRIC.systemUptime)).not.toEqual({});
+      expect(valuesOf(instruments, METRIC.eventloopTime)).toEqual({});
+      asked.stop();
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
+  it('neither keep the process alive nor start programs', async () => {
+    vi.useRealTimers();
+    const entry = new URL('../../src/observers/index.ts', import.meta.url);
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [
+        '--input-type=module',
+        '--eval',
+        `import child from 'node:child_process';
+         import { syncBuiltinESMExports } from 'node:module';
+         for (const name of ['spawn', 'spawnSync', 'exec', 'execSync', 'execFile', 'execFileSync', 'fork'])
+           child[name] = () => process.stdout.write('started a program ');
+         syncBuiltinESMExports();
+         const { startObservers } = await import(${JSON.stringify(entry.href)});
+         startObservers();
+         process.stdout.write('end of the program');`,
+      ],
+      { timeout: 20_000 },
+    );
+    expect(stdout).toBe('end of the program');
+  });
+});
+
+describe('what Node knows of any machine', () => {
+  it('is CPU, memory, load and this process', () => {
+    const snapshot = new PortableReader().read();
+    expect(snapshot.cpuCount).toBeGreaterThan(0);
+    expect(snapshot.cpu?.idle).toBeGreaterThan(0);
+    expect(snapshot.memory?.total).toBeGreaterThan(snapshot.memory?.free ?? Infinity);
+    expect(snapshot.process.residentBytes).toBeGreaterThan(1_000_000);
+    expect(snapshot.disks).toEqual([]);
+  });
+});
+
+describe('the inventory', () => {
+  it('says what the machine is made of', async () => {
+    vi.useRealTimers();
+    const inventory = await hostInventory();
+    expect(inventory.logicalCpus).toBeGreaterThan(0);
+    expect(inventory.memory).toBeGreaterThan(0);
+    expect(inventory.hostName).not.toBe('');
+  });
+});
