@@ -70,7 +70,7 @@ export function matches(
 }
 
 function asText(value: unknown): string {
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** A string attribute, or a scalar one as text; `undefined` when absent. */

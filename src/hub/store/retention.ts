@@ -112,6 +112,9 @@ async function dropOrphans({ rows, metrics, resources }: RetentionParts): Promis
     metrics.forget(new Set(ids.map(({ id }) => id)));
     await nextTurn();
   }
+  rows.transaction(() => {
+    rows.sql('DELETE FROM times WHERE id NOT IN (SELECT times FROM chunk WHERE times IS NOT NULL)').run();
+  }, false);
   if (empty.length === 0) return;
   rows.transaction(() => {
     rows

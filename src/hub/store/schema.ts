@@ -18,8 +18,11 @@ CREATE TABLE series (
   attributes TEXT NOT NULL, UNIQUE (metric, resource, scope, attributes)
 );
 CREATE TABLE chunk (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, series INTEGER NOT NULL, t0 REAL NOT NULL, t1 REAL NOT NULL, n INTEGER NOT NULL, data BLOB NOT NULL
+  id INTEGER PRIMARY KEY AUTOINCREMENT, series INTEGER NOT NULL, t0 REAL NOT NULL, t1 REAL NOT NULL, n INTEGER NOT NULL,
+  times INTEGER, data BLOB NOT NULL
 );
+CREATE INDEX chunk_times ON chunk (times) WHERE times IS NOT NULL;
+CREATE TABLE times (id INTEGER PRIMARY KEY AUTOINCREMENT, data BLOB NOT NULL);
 CREATE INDEX chunk_series ON chunk (series, t1, t0, n);
 CREATE INDEX chunk_age ON chunk (t1);
 CREATE TABLE run (
@@ -89,7 +92,7 @@ function prepare(database: DatabaseSync, file: string): void {
   const tables = database.prepare('SELECT count(*) AS n FROM sqlite_schema').get() as { n: number };
   if (version === 0 && application === 0 && tables.n === 0) {
     // Must come before the first table; lets the file shrink when data are dropped.
-    database.exec('PRAGMA auto_vacuum = INCREMENTAL');
+    database.exec('PRAGMA page_size = 2048; PRAGMA auto_vacuum = INCREMENTAL');
     tune(database);
     database.exec(
       `BEGIN IMMEDIATE; ${TABLES} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${VERSION}; COMMIT`,

@@ -1,7 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Journal } from './journal/journal.ts';
 import type { MetricsIngest } from './metrics/metrics-ingest.ts';
-import { decodeHead, encodeHead, type Head, mergeHeads, type Series } from './metrics/series.ts';
+import {
+  type ChunkRow,
+  decodeHead,
+  encodeHead,
+  type Head,
+  mergeHeads,
+  SELECT_CHUNK,
+  type Series,
+} from './metrics/series.ts';
+import { shareTimes, type SharedTimes } from './metrics/shared-times.ts';
 import type { Rows } from './rows.ts';
 import { writeRun } from './runs/run-state.ts';
 import { runStatus } from './runs/run-status.ts';
@@ -21,6 +30,8 @@ interface Sealed<S> {
   last: number;
   n: number;
   data: Buffer;
+  /** The times, when they are shared with other chunks of this sealing. */
+  times: SharedTimes | undefined;
 }
 
 /** Number of sealings since the store was made; reads compare it (see the read worker). */
@@ -79,10 +90,12 @@ export async function seal(parts: {
     return { segment: journal.rotate(), watermark: journal.sequence, steps: { series: steps, texts } };
   });
   try {
-    const chunks = await encodeAll(frozen, (series) => encodeSeries(series, rows));
-    const stepChunks = await encodeAll(steps.series, (series) => encodeSteps(series, rows));
+    const joined = await inTurns(frozen, (series) => headsToSeal(series, rows));
+    const shared = shareTimes(joined.flat().map(({ head }) => head));
+    const chunks = await inTurns(joined.flat(), (one) => sealHead(one, shared.get(one.head)));
+    const stepChunks = (await inTurns(steps.series, (series) => encodeSteps(series, rows))).flat();
     rows.transaction(() => {
-      for (const chunk of chunks) writeChunk(rows, chunk);
+      writeChunks(rows, chunks);
       for (const chunk of stepChunks) writeStepChunk(rows, chunk);
       for (const entry of metrics.metrics()) {
         rows.sql('UPDATE metric SET last_seen = ? WHERE id = ?').run(entry.lastSeen, entry.id);
@@ -123,19 +136,26 @@ export async function seal(parts: {
   journal.drop(segment);
 }
 
-async function encodeAll<S>(all: Iterable<S>, encode: (series: S) => Sealed<S>[]): Promise<Sealed<S>[]> {
-  const chunks: Sealed<S>[] = [];
+/** `work` for each, in turns of the event loop. */
+async function inTurns<T, R>(all: Iterable<T>, work: (one: T) => R): Promise<R[]> {
+  const done: R[] = [];
   let began = performance.now();
-  for (const series of all) {
-    chunks.push(...encode(series));
+  for (const one of all) {
+    done.push(work(one));
     if (performance.now() - began < TURN_MS) continue;
     await nextTurn();
     began = performance.now();
   }
-  return chunks;
+  return done;
 }
 
-function encodeSeries(series: Series, rows: Rows): Sealed<Series>[] {
+interface HeadToSeal {
+  series: Series;
+  head: Head;
+  replaces: number | undefined;
+}
+
+function headsToSeal(series: Series, rows: Rows): HeadToSeal[] {
   const heads = series.frozen;
   const [only] = heads;
   const { tail } = series;
@@ -146,20 +166,21 @@ function encodeSeries(series: Series, rows: Rows): Sealed<Series>[] {
     tail !== undefined &&
     tail.n < SMALL_CHUNK
   ) {
-    const row = rows.sql('SELECT data FROM chunk WHERE id = ?').get(tail.id) as
-      | { data: Uint8Array }
+    const row = rows.sql(`${SELECT_CHUNK} WHERE chunk.id = ?`).get(tail.id) as unknown as
+      | ChunkRow
       | undefined;
     if (row !== undefined) {
-      const head = decodeHead(series.metric.kind, row.data, tail.n);
+      const head = decodeHead(series.metric.kind, row);
       mergeHeads(head, only);
-      return [sealedHead(series, head, tail.id)];
+      return [{ series, head, replaces: tail.id }];
     }
   }
-  return heads.map((head) => sealedHead(series, head, undefined));
+  return heads.map((head) => ({ series, head, replaces: undefined }));
 }
 
-function sealedHead(series: Series, head: Head, replaces: number | undefined): Sealed<Series> {
-  return { series, replaces, first: head.first, last: head.last, n: head.length, data: encodeHead(head) };
+function sealHead({ series, head, replaces }: HeadToSeal, times: SharedTimes | undefined): Sealed<Series> {
+  const data = encodeHead(head, times !== undefined);
+  return { series, replaces, first: head.first, last: head.last, n: head.length, data, times };
 }
 
 function encodeSteps(series: StepSeries, rows: Rows): Sealed<StepSeries>[] {
@@ -170,6 +191,7 @@ function encodeSteps(series: StepSeries, rows: Rows): Sealed<StepSeries>[] {
     last: 0,
     n: head.length,
     data: head.encode(),
+    times: undefined,
   });
   const heads = series.frozen;
   const [only] = heads;
@@ -193,12 +215,22 @@ function encodeSteps(series: StepSeries, rows: Rows): Sealed<StepSeries>[] {
   return heads.map((head) => sealed(head, undefined));
 }
 
-function writeChunk(rows: Rows, { series, replaces, first, last, n, data }: Sealed<Series>): void {
-  if (replaces !== undefined) rows.sql('DELETE FROM chunk WHERE id = ?').run(replaces);
-  const { lastInsertRowid } = rows
-    .sql('INSERT INTO chunk (series, t0, t1, n, data) VALUES (?, ?, ?, ?, ?)')
-    .run(series.id, first, last, n, data);
-  series.tail = { id: Number(lastInsertRowid), n };
+function writeChunks(rows: Rows, chunks: readonly Sealed<Series>[]): void {
+  const timesIds = new Map<SharedTimes, number>();
+  for (const { series, replaces, first, last, n, data, times } of chunks) {
+    if (replaces !== undefined) rows.sql('DELETE FROM chunk WHERE id = ?').run(replaces);
+    let timesId: number | null = null;
+    if (times !== undefined) {
+      timesId =
+        timesIds.get(times) ??
+        Number(rows.sql('INSERT INTO times (data) VALUES (?)').run(times.data).lastInsertRowid);
+      timesIds.set(times, timesId);
+    }
+    const { lastInsertRowid } = rows
+      .sql('INSERT INTO chunk (series, t0, t1, n, times, data) VALUES (?, ?, ?, ?, ?, ?)')
+      .run(series.id, first, last, n, timesId, data);
+    series.tail = { id: Number(lastInsertRowid), n };
+  }
 }
 
 function writeStepChunk(rows: Rows, { series, replaces, n, data }: Sealed<StepSeries>): void {

@@ -21,7 +21,7 @@ import type { LiveNumbers, LiveRows, LiveSteps, StepsAnswer } from './read/proto
 import { ReadClient } from './read/read-client.ts';
 import { Resources } from './resources.ts';
 import { retain } from './retention.ts';
-import { Rows } from './rows.ts';
+import type { Rows } from './rows.ts';
 import { readRun } from './runs/run-state.ts';
 import { type Liveness, runDetail, runStatus, runSummary } from './runs/run-status.ts';
 import { RunsIngest } from './runs/runs-ingest.ts';
@@ -43,6 +43,7 @@ import type {
 } from './store.ts';
 import { Tally } from './tally.ts';
 import { TracesIngest } from './traces/traces-ingest.ts';
+import { StoreUnavailableError } from './unavailable-error.ts';
 
 /** Sealing when this much journal waits (or `sealPoints` points): it bounds the time that a replay takes. */
 const SEAL_JOURNAL_BYTES = 128 * 1024 * 1024;
@@ -132,7 +133,7 @@ export class SqliteStore implements Store {
 
   async append(request: OtlpRequest, body: RequestBody): Promise<PartialSuccess> {
     if (this.#failure !== undefined) throw this.#failure;
-    if (this.#closing !== undefined) throw new Error('The store is closed.');
+    if (this.#closing !== undefined) throw new StoreUnavailableError('The store is closed.');
     if (this.#overloaded()) await this.#sealing;
     return await this.#journal.append(request.signal, body, (record) => this.#apply(record, request));
   }
@@ -359,7 +360,7 @@ export class SqliteStore implements Store {
    */
   #fail(error: unknown): void {
     if (this.#failure !== undefined) return;
-    this.#failure = new Error(
+    this.#failure = new StoreUnavailableError(
       `The hub's store takes no more data: ${messageOf(error)}. What it acknowledged is safe in its journal; ` +
         'make room on the disk and start the hub again.',
       { cause: error },

@@ -16,7 +16,7 @@ const RING_RECORDS = 16_384;
  * a cursor from before a restart is older than everything here, not by accident valid.
  */
 export class StepRing {
-  readonly #steps = new Array<RingStep | undefined>(RING_RECORDS);
+  readonly #steps = Array.from<RingStep | undefined>({ length: RING_RECORDS });
   #next: number;
   #oldest: number;
 

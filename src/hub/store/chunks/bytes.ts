@@ -17,6 +17,11 @@ export class ByteWriter {
     return { bytes: this.#bytes, at };
   }
 
+  put(bytes: Uint8Array): void {
+    const room = this.reserve(bytes.length);
+    room.bytes.set(bytes, room.at);
+  }
+
   byte(value: number): void {
     const { bytes, at } = this.reserve(1);
     bytes[at] = value;
@@ -64,6 +69,10 @@ export class ByteReader {
 
   double(): number {
     return this.#view.getFloat64(this.take(8), true);
+  }
+
+  word(): number {
+    return this.#view.getUint32(this.take(4), true);
   }
 
   varint(): number {

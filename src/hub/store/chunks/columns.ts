@@ -1,4 +1,5 @@
 import type { ByteReader, ByteWriter } from './bytes.ts';
+import type { ChunkReader, ChunkWriter } from './compression.ts';
 
 /**
  * One column of doubles in a chunk, exact bit for bit (NaN payloads aside: every NaN comes back as the
@@ -13,6 +14,8 @@ import type { ByteReader, ByteWriter } from './bytes.ts';
  *   together for the compressor. XOR with the value before was tried for noisy values and lost: it spreads
  *   the exponent.
  *
+ * Planes that look like noise go to the part of the chunk that is not compressed; a byte of flags says which.
+ *
  * A time in milliseconds since the epoch is a double between 2^40 and 2^41 until 2039, so its unit in the last
  * place is 2^-12 ms: times 4096 it is an integer.
  */
@@ -25,32 +28,42 @@ const SCALES: readonly number[] = [1, 10, 100, 1000, 1e4, 1e5, 1e6, 4096];
 const SAMPLE = 16;
 const LARGEST = 2 ** 53;
 
+/** Absent planes: longer than any chunk. */
+const ZEROS = new Uint8Array(65536);
+
 const scratch = { length: 0, integers: new Float64Array(0) };
 
-export function writeColumn(out: ByteWriter, values: Float64Array): void {
+export function writeColumn(chunk: ChunkWriter, values: Float64Array): void {
+  const out = chunk.regular;
   if (isConstant(values)) {
     out.byte(CONSTANT);
     out.double(values.length === 0 ? 0 : values[0]!);
     return;
   }
   const scale = scaleOf(values);
-  if (scale >= 0 && writeIntegers(out, values.length, scale)) return;
+  if (scale >= 0 && writeIntegers(chunk, values.length, scale)) return;
   out.byte(DOUBLES);
-  writePlanes(out, values);
+  writePlanes(chunk, values);
 }
 
-export function readColumn(reader: ByteReader, count: number, into?: Float64Array, offset = 0): Float64Array {
-  const values = into ?? new Float64Array(count);
+/** Reads `count` values into `into` from `offset` on; into a new array by default. */
+export function readColumn(
+  chunk: ChunkReader,
+  count: number,
+  into: Float64Array = new Float64Array(count),
+  offset = 0,
+): Float64Array {
+  const reader = chunk.regular;
   switch (reader.byte()) {
     case CONSTANT:
-      values.fill(reader.double(), offset, offset + count);
-      return values;
+      into.fill(reader.double(), offset, offset + count);
+      return into;
     case INTEGERS:
-      readIntegers(reader, values, offset, count);
-      return values;
+      readIntegers(chunk, into, offset, count);
+      return into;
     case DOUBLES:
-      readPlanes(reader, values, offset, count);
-      return values;
+      readPlanes(chunk, into, offset, count);
+      return into;
     default:
       throw new Error('Damaged chunk: unknown column layout.');
   }
@@ -85,7 +98,7 @@ function fits(values: Float64Array, scale: number, count: number): boolean {
   return true;
 }
 
-function writeIntegers(out: ByteWriter, count: number, scale: number): boolean {
+function writeIntegers(chunk: ChunkWriter, count: number, scale: number): boolean {
   const integers = scratch.integers;
   let smallest = Infinity;
   let largest = -Infinity;
@@ -99,23 +112,24 @@ function writeIntegers(out: ByteWriter, count: number, scale: number): boolean {
   const width = widthOf(span);
   // Seven planes of noise are no better than the doubles themselves.
   if (width > 6) return false;
+  const out = chunk.regular;
   out.byte(INTEGERS);
   out.byte(scale);
   out.byte(width);
   out.double(integers[0]!);
   out.double(smallest);
   const rows = count - 1;
-  const { bytes, at } = out.reserve(rows * width);
+  const planes = planesOf(rows * width);
   for (let i = 0; i < rows; i++) {
-    let rest = integers[i + 1]! - integers[i]! - smallest;
-    let low = rest >>> 0;
-    rest = (rest - low) / 4294967296;
-    for (let plane = 0; plane < width; plane++) {
-      if (plane === 4) low = rest;
-      bytes[at + plane * rows + i] = low & 0xff;
-      low >>>= 8;
+    const difference = integers[i + 1]! - integers[i]! - smallest;
+    let word = difference >>> 0;
+    for (let plane = 0, at = i; plane < width; plane++, at += rows) {
+      if (plane === 4) word = (difference / 4294967296) >>> 0;
+      planes[at] = word & 0xff;
+      word >>>= 8;
     }
   }
+  sortPlanes(chunk, planes, width, rows);
   return true;
 }
 
@@ -125,64 +139,109 @@ function widthOf(span: number): number {
   return width;
 }
 
-function readIntegers(reader: ByteReader, values: Float64Array, offset: number, count: number): void {
+function readIntegers(chunk: ChunkReader, values: Float64Array, offset: number, count: number): void {
+  const reader = chunk.regular;
   const scale = SCALES[reader.byte()];
   if (scale === undefined) throw new Error('Damaged chunk: unknown scale.');
   const width = reader.byte();
   let integer = reader.double();
   const smallest = reader.double();
   const rows = count - 1;
-  const at = reader.take(rows * width);
-  const bytes = reader.bytes;
-  const end = offset + count;
+  const planes = takePlanes(chunk, width, rows);
   values[offset] = integer / scale;
+  const first = offset + 1;
   if (width === 0) {
-    for (let i = offset + 1; i < end; i++) values[i] = (integer += smallest) / scale;
-    return;
-  }
-  if (width === 1) {
-    for (let i = 0; i < rows; i++) values[offset + 1 + i] = (integer += smallest + bytes[at + i]!) / scale;
-    return;
-  }
-  if (width === 2) {
-    const second = at + rows;
+    for (let i = 0; i < rows; i++) values[first + i] = (integer += smallest) / scale;
+  } else if (width <= 3) {
+    const [low, middle = ZEROS, high = ZEROS] = planes as [Uint8Array, Uint8Array?, Uint8Array?];
     for (let i = 0; i < rows; i++) {
-      integer += smallest + (bytes[at + i]! | (bytes[second + i]! << 8));
-      values[offset + 1 + i] = integer / scale;
+      integer += smallest + (low[i]! | (middle[i]! << 8) | (high[i]! << 16));
+      values[first + i] = integer / scale;
     }
-    return;
-  }
-  for (let i = 0; i < rows; i++) {
-    let difference = 0;
-    for (let plane = width - 1; plane >= 0; plane--)
-      difference = difference * 256 + bytes[at + plane * rows + i]!;
-    values[offset + 1 + i] = (integer += smallest + difference) / scale;
+  } else {
+    for (let i = 0; i < rows; i++) {
+      let difference = 0;
+      for (let plane = width - 1; plane >= 0; plane--) difference = difference * 256 + planes[plane]![i]!;
+      values[first + i] = (integer += smallest + difference) / scale;
+    }
   }
 }
 
-function writePlanes(out: ByteWriter, values: Float64Array): void {
+function writePlanes(chunk: ChunkWriter, values: Float64Array): void {
   const count = values.length;
   const source = new Uint8Array(values.buffer, values.byteOffset, count * 8);
-  const { bytes, at } = out.reserve(count * 8);
-  for (let plane = 0; plane < 8; plane++) {
-    const to = at + plane * count;
-    for (let i = 0, from = plane; i < count; i++, from += 8) bytes[to + i] = source[from]!;
+  const planes = planesOf(count * 8);
+  for (let plane = 0, to = 0; plane < 8; plane++) {
+    for (let from = plane; from < source.length; from += 8) planes[to++] = source[from]!;
+  }
+  sortPlanes(chunk, planes, 8, count);
+}
+
+function readPlanes(chunk: ChunkReader, values: Float64Array, offset: number, count: number): void {
+  const [p0, p1, p2, p3, p4, p5, p6, p7] = takePlanes(chunk, 8, count) as unknown as Planes8;
+  const words = new Uint32Array(values.buffer, values.byteOffset + offset * 8, count * 2);
+  for (let i = 0, w = 0; i < count; i++, w += 2) {
+    words[w] = p0[i]! | (p1[i]! << 8) | (p2[i]! << 16) | (p3[i]! << 24);
+    words[w + 1] = p4[i]! | (p5[i]! << 8) | (p6[i]! << 16) | (p7[i]! << 24);
+  }
+}
+type Planes8 = readonly [
+  Uint8Array,
+  Uint8Array,
+  Uint8Array,
+  Uint8Array,
+  Uint8Array,
+  Uint8Array,
+  Uint8Array,
+  Uint8Array,
+];
+
+let planeScratch = new Uint8Array(0);
+function planesOf(bytes: number): Uint8Array {
+  if (planeScratch.length < bytes) planeScratch = new Uint8Array(bytes);
+  return planeScratch;
+}
+
+/** Bytes looked at, and how many different ones of them make a plane noise (random ones: 57 of 64). */
+const NOISE_SAMPLE = 64;
+const NOISE_DISTINCT = 46;
+const seen = new Uint8Array(256);
+
+function sortPlanes(chunk: ChunkWriter, planes: Uint8Array, width: number, rows: number): void {
+  let flags = 0;
+  for (let plane = 0; plane < width; plane++) {
+    if (isNoise(planes, plane * rows, rows)) flags |= 1 << plane;
+  }
+  chunk.regular.byte(flags);
+  for (let plane = 0; plane < width; plane++) {
+    const to: ByteWriter = flags & (1 << plane) ? chunk.noise : chunk.regular;
+    to.put(planes.subarray(plane * rows, (plane + 1) * rows));
   }
 }
 
-function readPlanes(reader: ByteReader, values: Float64Array, offset: number, count: number): void {
-  const p0 = reader.take(count * 8);
-  const bytes = reader.bytes;
-  const p1 = p0 + count;
-  const p2 = p1 + count;
-  const p3 = p2 + count;
-  const p4 = p3 + count;
-  const p5 = p4 + count;
-  const p6 = p5 + count;
-  const p7 = p6 + count;
-  const words = new Uint32Array(values.buffer, values.byteOffset + offset * 8, count * 2);
-  for (let i = 0, w = 0; i < count; i++, w += 2) {
-    words[w] = bytes[p0 + i]! | (bytes[p1 + i]! << 8) | (bytes[p2 + i]! << 16) | (bytes[p3 + i]! << 24);
-    words[w + 1] = bytes[p4 + i]! | (bytes[p5 + i]! << 8) | (bytes[p6 + i]! << 16) | (bytes[p7 + i]! << 24);
+function isNoise(planes: Uint8Array, at: number, rows: number): boolean {
+  if (rows < NOISE_SAMPLE * 2) return false;
+  seen.fill(0);
+  let distinct = 0;
+  // Spread over the plane: its beginning may not be like the rest.
+  const stride = Math.floor(rows / NOISE_SAMPLE);
+  for (let i = 0; i < NOISE_SAMPLE; i++) {
+    const byte = planes[at + i * stride]!;
+    if (seen[byte] === 0) {
+      seen[byte] = 1;
+      distinct++;
+    }
   }
+  return distinct >= NOISE_DISTINCT;
+}
+
+function takePlanes(chunk: ChunkReader, width: number, rows: number): Uint8Array[] {
+  const flags = chunk.regular.byte();
+  const planes: Uint8Array[] = [];
+  for (let plane = 0; plane < width; plane++) {
+    const from: ByteReader = flags & (1 << plane) ? chunk.noise : chunk.regular;
+    const at = from.take(rows);
+    planes.push(from.bytes.subarray(at, at + rows));
+  }
+  return planes;
 }

@@ -1,6 +1,5 @@
-import { ByteReader, ByteWriter } from './bytes.ts';
 import { readColumn, writeColumn } from './columns.ts';
-import { pack, unpack } from './compression.ts';
+import { ChunkReader, ChunkWriter } from './compression.ts';
 
 /**
  * A histogram point as it is kept. `layout` are the upper bounds of an explicit histogram, or, for an
@@ -18,37 +17,38 @@ export interface HistogramRow {
   counts: readonly number[];
 }
 
-const writer = new ByteWriter();
+const chunk = new ChunkWriter();
 
 /**
  * Columns of the fields; layouts once each (they hardly ever change); counts as a column of differences to the
  * point before with the same layout, bucket by bucket: cumulative counts are then mostly zeros.
  */
 export function encodeHistogramChunk(rows: readonly HistogramRow[]): Buffer {
-  writer.reset();
+  chunk.begin();
+  const writer = chunk.regular;
   writeColumn(
-    writer,
+    chunk,
     Float64Array.from(rows, (row) => row.time),
   );
   writeColumn(
-    writer,
+    chunk,
     Float64Array.from(rows, (row) => row.start),
   );
   writeColumn(
-    writer,
+    chunk,
     Float64Array.from(rows, (row) => row.count),
   );
   for (const row of rows) writer.byte(presence(row));
   writeColumn(
-    writer,
+    chunk,
     Float64Array.from(rows, (row) => row.sum ?? 0),
   );
   writeColumn(
-    writer,
+    chunk,
     Float64Array.from(rows, (row) => row.min ?? 0),
   );
   writeColumn(
-    writer,
+    chunk,
     Float64Array.from(rows, (row) => row.max ?? 0),
   );
   const layouts: HistogramRow[] = [];
@@ -76,26 +76,27 @@ export function encodeHistogramChunk(rows: readonly HistogramRow[]): Buffer {
   }
   for (const index of indexes) writer.varint(index);
   writer.varint(differences.length);
-  writeColumn(writer, Float64Array.from(differences));
-  return pack(writer.done());
+  writeColumn(chunk, Float64Array.from(differences));
+  return chunk.end();
 }
 
 export function decodeHistogramChunk(packed: Uint8Array, rows: number): HistogramRow[] {
-  const reader = new ByteReader(unpack(packed));
-  const time = readColumn(reader, rows);
-  const start = readColumn(reader, rows);
-  const count = readColumn(reader, rows);
+  const chunk = new ChunkReader(packed);
+  const reader = chunk.regular;
+  const time = readColumn(chunk, rows);
+  const start = readColumn(chunk, rows);
+  const count = readColumn(chunk, rows);
   const present = Array.from({ length: rows }, () => reader.byte());
-  const sum = readColumn(reader, rows);
-  const min = readColumn(reader, rows);
-  const max = readColumn(reader, rows);
+  const sum = readColumn(chunk, rows);
+  const min = readColumn(chunk, rows);
+  const max = readColumn(chunk, rows);
   const layouts = Array.from({ length: reader.varint() }, () => {
     const bounds = reader.varint();
     const counts = reader.varint();
     return { layout: Array.from({ length: bounds }, () => reader.double()), counts };
   });
   const indexes = Array.from({ length: rows }, () => reader.varint());
-  const differences = readColumn(reader, reader.varint());
+  const differences = readColumn(chunk, reader.varint());
   const previous: number[][] = [];
   let at = 0;
   return indexes.map((index, i) => {

@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { promisify } from 'node:util';
 import type { Signal } from '../../../otlp/model.ts';
 import type { RequestBody } from '../store.ts';
+import { StoreUnavailableError } from '../unavailable-error.ts';
 import { encodeHeader, HEADER_BYTES, type JournalRecord } from './record.ts';
 
 const writev = promisify(fs.writev) as (
@@ -71,7 +72,7 @@ export class Journal {
    * Rejects when the request could not be written (nothing of it is kept then).
    */
   append<T>(signal: Signal, body: RequestBody, apply: (record: JournalRecord) => T): Promise<T> {
-    if (this.#closed) return Promise.reject(new Error('The store is closed.'));
+    if (this.#closed) return Promise.reject(new StoreUnavailableError('The store is closed.'));
     return new Promise((accept, refuse) => {
       const sequence = this.#nextSequence++;
       this.#waiting.push({
@@ -164,7 +165,11 @@ export class Journal {
       if (this.#options.sync) await datasync(this.#fd);
     } catch (error) {
       await this.#undo();
-      for (const { refuse } of group) refuse(error);
+      const why = error instanceof Error ? error.message : String(error);
+      const refusal = new StoreUnavailableError(`The journal could not be written: ${why}.`, {
+        cause: error,
+      });
+      for (const { refuse } of group) refuse(refusal);
       return;
     }
     this.#length += bytes;

@@ -7,8 +7,6 @@ import type {
   NumberMetric,
 } from '../../../otlp/model.ts';
 import type { HistogramRow } from '../chunks/histogram-chunk.ts';
-import { decodeNumberChunk } from '../chunks/number-chunk.ts';
-import { decodeHistogramChunk } from '../chunks/histogram-chunk.ts';
 import { canonicalText } from '../attributes.ts';
 import { LIMITS } from '../limits.ts';
 import type { Resources } from '../resources.ts';
@@ -16,7 +14,15 @@ import type { Rows } from '../rows.ts';
 import type { Tally } from '../tally.ts';
 import { HistogramHead } from './histogram-head.ts';
 import { NumberHead } from './number-head.ts';
-import { isHistogram, type MetricEntry, type MetricKind, type ResourceEntry, Series } from './series.ts';
+import {
+  type ChunkRow,
+  decodeHead,
+  type MetricEntry,
+  type MetricKind,
+  type ResourceEntry,
+  SELECT_CHUNK,
+  Series,
+} from './series.ts';
 import { SeriesSet } from './series-set.ts';
 
 /** OTLP data point flag: the series ends here, the value means nothing. */
@@ -278,13 +284,10 @@ export class MetricsIngest {
   #timesOf(chunk: number, kind: MetricKind): Float64Array {
     let times = this.#sealedTimes.get(chunk);
     if (times === undefined) {
-      const { n, data } = this.#rows.sql('SELECT n, data FROM chunk WHERE id = ?').get(chunk) as {
-        n: number;
-        data: Uint8Array;
-      };
-      times = isHistogram(kind)
-        ? Float64Array.from(decodeHistogramChunk(data, n), (row) => row.time)
-        : decodeNumberChunk(data, n).time;
+      const row = this.#rows.sql(`${SELECT_CHUNK} WHERE chunk.id = ?`).get(chunk) as unknown as ChunkRow;
+      const head = decodeHead(kind, row);
+      times =
+        head instanceof NumberHead ? head.columns().time : Float64Array.from(head.rows, (row) => row.time);
       if (this.#sealedTimes.size >= CACHED_TIMES) {
         this.#sealedTimes.delete(this.#sealedTimes.keys().next().value!);
       }

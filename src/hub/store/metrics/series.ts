@@ -84,18 +84,30 @@ export class Series {
   }
 }
 
+/** A chunk as a read gives it; `times` are those kept outside. */
+export interface ChunkRow {
+  n: number;
+  data: Uint8Array;
+  times: Uint8Array | null;
+}
+export const SELECT_CHUNK =
+  'SELECT chunk.n, chunk.data, times.data AS times FROM chunk LEFT JOIN times ON times.id = chunk.times';
+
 export function isHistogram(kind: string): boolean {
   return kind === 'histogram' || kind === 'exponential_histogram';
 }
 
-export function encodeHead(head: Head): Buffer {
-  return head instanceof NumberHead ? encodeNumberChunk(head.columns()) : encodeHistogramChunk(head.rows);
+/** `timesOutside`: only of number heads. */
+export function encodeHead(head: Head, timesOutside: boolean): Buffer {
+  return head instanceof NumberHead
+    ? encodeNumberChunk(head.columns(), timesOutside)
+    : encodeHistogramChunk(head.rows);
 }
 
-export function decodeHead(kind: MetricKind, data: Uint8Array, n: number): Head {
+export function decodeHead(kind: MetricKind, { data, n, times }: ChunkRow): Head {
   return isHistogram(kind)
     ? new HistogramHead(decodeHistogramChunk(data, n))
-    : NumberHead.from(decodeNumberChunk(data, n));
+    : NumberHead.from(decodeNumberChunk(data, n, times));
 }
 
 /** `into` gets what `other` has; both of one kind. */

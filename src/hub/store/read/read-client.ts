@@ -48,6 +48,7 @@ export class ReadClient {
     if (worker === undefined) return;
     const ended = new Promise((resolve) => worker.once('exit', resolve));
     worker.ref();
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     worker.postMessage('close');
     await ended;
   }
@@ -77,6 +78,7 @@ export class ReadClient {
         generation: this.#generation(),
         ask,
       };
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
       worker.postMessage(request);
     } catch (error) {
       this.#finish((waiting) => waiting.refuse(error));

@@ -1,17 +1,13 @@
 import type { InstrumentInfo } from '../../../conventions/index.ts';
 import { decodeHistogramChunk, type HistogramRow } from '../chunks/histogram-chunk.ts';
-import { decodeNumberChunk, type NumberColumns } from '../chunks/number-chunk.ts';
+import { decodeNumberChunk, emptyNumbers, type NumberColumns } from '../chunks/number-chunk.ts';
+import { type ChunkRow, SELECT_CHUNK } from '../metrics/series.ts';
 import type { HistogramSeries, MetricQuery, NumberSeries, PointsQuery } from '../store.ts';
 import { toStoredHistogram } from './histogram-bounds.ts';
 import { lowerBound, m4, upperBound } from './m4.ts';
 import type { LiveNumbers, LiveRows } from './protocol.ts';
 import { matchingSeries } from './series-match.ts';
 import type { ReadDatabase } from './sql.ts';
-
-interface ChunkRow {
-  n: number;
-  data: Uint8Array;
-}
 
 export function readInstruments(db: ReadDatabase, lastSeen: ReadonlyMap<number, number>): InstrumentInfo[] {
   const rows = db.all<{
@@ -48,12 +44,7 @@ export function readPoints(
   const heads = new Map(live.map((one) => [one.series, one.heads]));
   const found: NumberSeries[] = [];
   for (const { id, kind, ...identity } of matchingSeries(db, query, ['gauge', 'sum'])) {
-    const parts: NumberColumns[] = [];
-    for (const { n, data } of chunksBetween(db, id, query)) parts.push(decodeNumberChunk(data, n));
-    const before = query.before === true ? chunkBefore(db, id, query.from) : undefined;
-    if (before !== undefined) parts.unshift(decodeNumberChunk(before.data, before.n));
-    parts.push(...(heads.get(id) ?? []));
-    const columns = joined(parts);
+    const columns = numbersBetween(db, id, query, heads.get(id) ?? []);
     const from = lowerBound(columns.time, query.from);
     const begin = query.before === true && from > 0 ? from - 1 : from;
     const end = Math.max(begin, upperBound(columns.time, query.to));
@@ -116,7 +107,7 @@ export function readHistograms(
 
 function chunksBetween(db: ReadDatabase, series: number, { from, to }: MetricQuery): Iterable<ChunkRow> {
   return db.each<ChunkRow>(
-    'SELECT n, data FROM chunk WHERE series = ? AND t1 >= ? AND t0 <= ? ORDER BY t1',
+    `${SELECT_CHUNK} WHERE chunk.series = ? AND chunk.t1 >= ? AND chunk.t0 <= ? ORDER BY chunk.t1`,
     series,
     from,
     to,
@@ -126,31 +117,53 @@ function chunksBetween(db: ReadDatabase, series: number, { from, to }: MetricQue
 /** The newest chunk that lies wholly before; one that reaches into the range is read with the range. */
 function chunkBefore(db: ReadDatabase, series: number, from: number): ChunkRow | undefined {
   return db.one<ChunkRow>(
-    'SELECT n, data FROM chunk WHERE series = ? AND t1 < ? ORDER BY t1 DESC LIMIT 1',
+    `${SELECT_CHUNK} WHERE chunk.series = ? AND chunk.t1 < ? ORDER BY chunk.t1 DESC LIMIT 1`,
     series,
     from,
   );
 }
 
-/** One ascending run of points, each time once. */
-function joined(parts: readonly NumberColumns[]): NumberColumns {
-  if (parts.length === 1) return parts[0]!;
-  const length = parts.reduce((sum, { time }) => sum + time.length, 0);
-  const time = new Float64Array(length);
-  const start = new Float64Array(length);
-  const value = new Float64Array(length);
+/** Points of a series in chunks and heads that touch the range, ascending, each time once. */
+function numbersBetween(
+  db: ReadDatabase,
+  series: number,
+  query: PointsQuery,
+  heads: readonly NumberColumns[],
+): NumberColumns {
+  const before = query.before === true ? chunkBefore(db, series, query.from) : undefined;
+  let length = before?.n ?? 0;
+  length += db.one<{ n: number }>(
+    'SELECT coalesce(sum(n), 0) AS n FROM chunk WHERE series = ? AND t1 >= ? AND t0 <= ?',
+    series,
+    query.from,
+    query.to,
+  )!.n;
+  for (const head of heads) length += head.time.length;
+  const all = emptyNumbers(length);
   let at = 0;
   let inOrder = true;
-  for (const part of parts) {
-    if (part.time.length === 0) continue;
-    if (at > 0 && part.time[0]! <= time[at - 1]!) inOrder = false;
-    time.set(part.time, at);
-    start.set(part.start, at);
-    value.set(part.value, at);
-    at += part.time.length;
+  const took = (count: number): void => {
+    if (at > 0 && count > 0 && all.time[at]! <= all.time[at - 1]!) inOrder = false;
+    at += count;
+  };
+  const take = ({ data, n, times }: ChunkRow): void => {
+    decodeNumberChunk(data, n, times, all, at);
+    took(n);
+  };
+  if (before !== undefined) take(before);
+  for (const chunk of chunksBetween(db, series, query)) take(chunk);
+  for (const head of heads) {
+    all.time.set(head.time, at);
+    all.start.set(head.start, at);
+    all.value.set(head.value, at);
+    took(head.time.length);
   }
-  if (inOrder) return { time, start, value };
-  const order = Array.from({ length }, (_, i) => i).sort((a, b) => time[a]! - time[b]!);
+  return inOrder ? all : sortedOnce(all);
+}
+
+function sortedOnce({ time, start, value }: NumberColumns): NumberColumns {
+  // An array, not a typed one: its sort finds the ascending runs and merges them.
+  const order = Array.from({ length: time.length }, (_, i) => i).sort((a, b) => time[a]! - time[b]!);
   const once = order.filter((position, i) => i === 0 || time[position] !== time[order[i - 1]!]);
   return {
     time: Float64Array.from(once, (i) => time[i]!),

@@ -9,12 +9,15 @@ export class ReadDatabase {
     this.database = database;
   }
 
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows its columns
   all<T>(text: string, ...parameters: (string | number | null)[]): T[] {
     return this.#prepare(text).all(...parameters) as T[];
   }
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows its columns
   each<T>(text: string, ...parameters: (string | number | null)[]): Iterable<T> {
     return this.#prepare(text).iterate(...parameters) as Iterable<T>;
   }
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows its columns
   one<T>(text: string, ...parameters: (string | number | null)[]): T | undefined {
     return this.#prepare(text).get(...parameters) as T | undefined;
   }

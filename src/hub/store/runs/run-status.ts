@@ -31,7 +31,7 @@ export function runStatus(run: RunState, live: Liveness): { status: RunStatus; e
     return { status: status as RunStatus, endedAt: Math.max(...ends.map((one) => one.time)) };
   }
   let seen = run.arrival;
-  for (const rank of [...run.ranks.values()]) seen = Math.max(seen, live.instances.get(rank.instanceId) ?? 0);
+  for (const rank of run.ranks.values()) seen = Math.max(seen, live.instances.get(rank.instanceId) ?? 0);
   const silent = live.now - seen > live.interruptedAfterMs;
   return { status: silent ? 'interrupted' : 'running', endedAt: null };
 }
