@@ -148,7 +148,7 @@ function optionsOf(latest: { current: PlotProps }, width: number): uPlot.Options
     height,
     ms: 1e-3,
     legend: { show: false },
-    padding: [marks.length > 0 ? RAIL : 8, unitRight === undefined ? 18 : 0, 0, 0],
+    padding: [marks.length > 0 ? RAIL : 8, unitRight !== undefined ? 0 : bars ? 26 : 18, 0, 0],
     cursor: {
       y: false,
       points: { size: 6, width: 1.5, show: !bars },
@@ -169,7 +169,7 @@ function optionsOf(latest: { current: PlotProps }, width: number): uPlot.Options
       },
       ...(unitRight === undefined
         ? {}
-        : { right: { range: (_: uPlot, min: number, max: number) => yRange(latest.current, min, max) } }),
+        : { right: { range: (_: uPlot, _min: number, max: number) => rightRange(max) } }),
     },
     axes: [
       { ...axis, size: x.kind === 'time' ? 36 : 24, gap: 4, space: bars ? 46 : 64, ...xTicks(latest) },
@@ -241,7 +241,7 @@ function xTicks(latest: { current: PlotProps }): Partial<uPlot.Axis> {
       return {
         incrs: [
           0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400,
-          21_600, 43_200, 86_400, 172_800,
+          21_600, 43_200, 86_400, 172_800, 432_000, 864_000, 2_592_000, 8_640_000,
         ],
         values: (_, splits) => splits.map((v) => formatElapsed(v, (splits[1] ?? 1) - (splits[0] ?? 0))),
       };
@@ -303,6 +303,9 @@ function yRange({ y, yFrom }: PlotProps, min: number | null, max: number | null)
   return [low === yFrom ? low : low - margin, max + margin];
 }
 
+/** The line at the right keeps to the lower two thirds: on one height with the left one, proportional lines would hide each other. */
+const rightRange = (max: number | null): uPlot.Range.MinMax => [0, max === null || max <= 0 ? 1 : max * 1.6];
+
 function drawMarks(chart: uPlot, marks: readonly PlotMark[], color: string): void {
   if (marks.length === 0) return;
   const { ctx, bbox } = chart;
@@ -337,20 +340,23 @@ function drawGuides(chart: uPlot, guides: readonly PlotGuide[], color: string): 
   ctx.strokeStyle = color;
   ctx.lineWidth = ratio;
   ctx.setLineDash([3 * ratio, 3 * ratio]);
-  let row = 0;
-  let end = Number.NEGATIVE_INFINITY;
+  /** Where the texts of each row end: a label takes the first row that is free at its place. */
+  const ends: [from: number, to: number][][] = [];
   for (const { x, label } of guides) {
     const at = Math.round(chart.valToPos(x, 'x', true)) + 0.5;
     const width = ctx.measureText(label).width;
     const left = at + width + 8 * ratio > bbox.left + bbox.width;
-    row = at < end ? row + 1 : 0;
+    const from = left ? at - width - 8 * ratio : at;
+    const to = from + width + 8 * ratio;
+    const free = ends.findIndex((row) => row.every(([start, end]) => to < start || from > end));
+    const row = free < 0 ? ends.length : free;
+    ends[row] = [...(ends[row] ?? []), [from, to]];
     ctx.beginPath();
     ctx.moveTo(at, bbox.top);
     ctx.lineTo(at, bbox.top + bbox.height);
     ctx.stroke();
     ctx.textAlign = left ? 'right' : 'left';
     ctx.fillText(label, at + (left ? -4 : 4) * ratio, bbox.top + (12 + row * 13) * ratio);
-    end = at + width + 8 * ratio;
   }
   ctx.restore();
 }

@@ -81,7 +81,7 @@ export function formatNumber(value: number, precise = false): string {
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
   if (value === 0) return '0';
   const size = Math.abs(value);
-  if (size < 1e-4 || size >= 1e15) return trimZeros(value.toExponential(2)).replace('-', '−');
+  if (size < 1e-4 || size >= 1e15) return trimZeros(value.toExponential(2)).replaceAll('-', '−');
   const digits = precise ? 4 : 3;
   const decimals = Math.min(20, Math.max(0, digits - 1 - Math.floor(Math.log10(size))));
   const [whole = '0', fraction = ''] = Math.abs(value).toFixed(decimals).split('.');

@@ -42,7 +42,10 @@ export function joinSeries(
     });
     close();
   });
-  return breakGaps(joinCells(cells, series.length, rule, cell, staleAfter), staleAfter / 1000);
+  return breakGaps(
+    joinCells(cells, series.length, rule, cell, staleAfter),
+    Math.max(staleAfter, cell * 1.5) / 1000,
+  );
 }
 
 function joinCells(

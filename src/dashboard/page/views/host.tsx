@@ -24,7 +24,7 @@ export function HostCharts({ only, height }: { only?: number; height?: number })
           title={title}
           keys={keys}
           height={height}
-          empty="No host has reported. Programs report theirs once the host observer is on."
+          empty="Not reported in this window."
         />
       ))}
     </div>

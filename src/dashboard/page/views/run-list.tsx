@@ -103,6 +103,11 @@ function RunRow({ run, selected }: { run: RunSummary; selected: boolean }) {
         </a>
         <span class="sub">
           <Status run={run} />
+          {run.nonFinite > 0 && (
+            <span class="nan-chip" title={`${run.nonFinite} values of this run are NaN or infinite`}>
+              ✕ {formatCount(run.nonFinite)} NaN
+            </span>
+          )}
           <span class="project" title={run.project}>
             {run.project}
           </span>
@@ -121,14 +126,7 @@ function RunRow({ run, selected }: { run: RunSummary; selected: boolean }) {
         ) : (
           <span class={Number.isFinite(value) ? 'strong' : 'strong bad'}>{formatNumber(value, true)}</span>
         )}
-        <span class="sub">
-          {run.nonFinite > 0 && (
-            <span class="nan-chip" title={`${run.nonFinite} values of this run are NaN or infinite`}>
-              ✕ {formatCount(run.nonFinite)} NaN
-            </span>
-          )}
-          {run.lastStep === null ? 'no step' : formatCount(run.lastStep)}
-        </span>
+        <span class="sub">{run.lastStep === null ? 'no step' : formatCount(run.lastStep)}</span>
       </td>
       <td
         class="number"

@@ -52,6 +52,12 @@ export function RunHead({ runs }: { runs: readonly RunSummary[] }) {
       <h2 title={run.id}>{run.name}</h2>
       <Status run={run} />
       {run.nonFinite > 0 && <span class="nan-chip">✕ {formatCount(run.nonFinite)} NaN</span>}
+      <span class="spacer" />
+      {address.value.runs.length > 0 && (
+        <button type="button" class="quiet" onClick={() => go({ runs: [], zoom: null })}>
+          Clear selection
+        </button>
+      )}
       <dl class="facts">
         {facts.map(([name, value]) => (
           <div key={name}>
@@ -60,11 +66,6 @@ export function RunHead({ runs }: { runs: readonly RunSummary[] }) {
           </div>
         ))}
       </dl>
-      {address.value.runs.length > 0 && (
-        <button type="button" class="quiet" onClick={() => go({ runs: [], zoom: null })}>
-          Clear selection
-        </button>
-      )}
     </section>
   );
 }

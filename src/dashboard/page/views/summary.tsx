@@ -33,7 +33,10 @@ export function SummaryTable() {
       ) : (
         <div class="summary-body">
           <Figures data={data} />
-          <Latencies data={data} />
+          <div>
+            <Latencies data={data} />
+            <Objectives data={data} />
+          </div>
         </div>
       )}
     </section>
@@ -80,6 +83,22 @@ const errorsOf = ({ errorTypes }: PerformanceSummary): string =>
   Object.entries(errorTypes)
     .map(([type, count]) => `${type}: ${count}`)
     .join('\n');
+
+function Objectives({ data }: { data: PerformanceSummary }) {
+  if (data.objectives === undefined || data.objectives.length === 0) return null;
+  return (
+    <p class="hint">
+      Within objectives:{' '}
+      {data.objectives
+        .map(({ name, seconds, attained }) => {
+          const share = attained === null ? '—' : formatQuantity(attained, 'share');
+          return `${OBJECTIVE[name]} ≤ ${formatQuantity(seconds, 's')} ${share}`;
+        })
+        .join(' · ')}
+    </p>
+  );
+}
+const OBJECTIVE = { ttft: 'TTFT', tpot: 'TPOT', duration: 'duration' } as const;
 
 function Latencies({ data }: { data: PerformanceSummary }) {
   const rows: [string, Distribution][] = [

@@ -1,8 +1,8 @@
 import type { Tile } from '../../../conventions/hub-api.ts';
 import { Sparkline } from '../chart/sparkline.tsx';
 import { entryOf } from '../data/catalogue.ts';
-import { clockOffset, tiles } from '../data/hub.ts';
-import { formatAge } from '../format/clock.ts';
+import { clockOffset, runsById, tiles } from '../data/hub.ts';
+import { formatAge, formatDateTime } from '../format/clock.ts';
 import { deltaWording } from '../format/delta.ts';
 import { displayUnit, quantity } from '../format/quantity.ts';
 import { fromJsonNumber } from '../series/columns.ts';
@@ -36,11 +36,17 @@ function TileCard({ tile }: { tile: Tile }) {
   const stale = age !== null && age > STALE_AFTER;
   const written = value === null ? null : quantity(value, unit);
   const source = entry?.source;
+  const run = runsById.value.get(tile.run ?? '');
   const metric = source === undefined ? tile.key : source.metric;
   return (
     <article
       class={`card tile${stale ? ' stale' : ''}${value !== null && !Number.isFinite(value) ? ' alarm' : ''}`}
-      title={`${tile.help}\nKey: ${tile.key}\nMetric: ${metric}`}
+      title={[
+        tile.help,
+        `Key: ${tile.key}`,
+        `Metric: ${metric}`,
+        ...(run === undefined ? [] : [`Run: ${run.name}`]),
+      ].join('\n')}
       data-tile={tile.key}
     >
       <h3>{tile.title}</h3>
@@ -66,6 +72,9 @@ function TileCard({ tile }: { tile: Tile }) {
   );
 }
 
+const against = ({ since }: Tile): string =>
+  since == null ? `Against the ${address.value.window} before` : `Against ${formatDateTime(since)}`;
+
 /** What the absence of a value means, by key. */
 const NOTHING = [
   ['api/', 'No traffic'],
@@ -75,7 +84,7 @@ const NOTHING = [
 function Delta({ tile, unit }: { tile: Tile; unit: string }) {
   const { symbol, amount, word, tone } = deltaWording(tile, unit);
   return (
-    <span class={`delta ${tone}`} title={`Against the ${address.value.window} before`}>
+    <span class={`delta ${tone}`} title={against(tile)}>
       <span aria-hidden="true">{symbol}</span> {amount} {word}
     </span>
   );
