@@ -49,6 +49,8 @@ export function installExitListeners(actions: ExitActions): () => void {
     actions.sync(signal);
     removeSignalListeners();
     process.kill(process.pid, signal);
+    // A bystander gets the signal in a moment and raises it again: it must find itself alone.
+    if (process.listenerCount(signal) > 0) return;
     // Still here: the process is PID 1 of a container, where the kernel ignores a signal that nobody listens to.
     addSignalListeners();
     signalled = false;

@@ -43,10 +43,8 @@ export function startTelemetry(options: TelemetryOptions = {}): Telemetry {
     return current;
   }
   startedWith = wanted;
-  const environment = new EnvironmentReader(options.env ?? process.env, (message) =>
-    diag.warn(`llm-otel: ${message}`),
-  );
-  startDiagnostics(environment);
+  const warn = startDiagnostics(options.env ?? process.env);
+  const environment = new EnvironmentReader(options.env ?? process.env, warn);
   try {
     current = environment.flag('OTEL_SDK_DISABLED')
       ? disabled(options, environment)
@@ -66,7 +64,7 @@ function start(options: TelemetryOptions, environment: EnvironmentReader): Telem
   const health = new EndpointHealth({
     name: endpoint,
     lost: () => drops.total(),
-    log: (message) => diag.warn(`llm-otel: ${message}`),
+    log: (message) => environment.warn(message),
     now: Date.now,
   });
   const shared = { environment, drops, health };
@@ -121,7 +119,7 @@ function start(options: TelemetryOptions, environment: EnvironmentReader): Telem
       parts.push(processor);
       return processor;
     });
-    warnOfApiCopies();
+    warnOfApiCopies(environment);
     return new RunningTelemetry({ ...base, mode: 'attached', attachment });
   }
 
@@ -132,8 +130,8 @@ function start(options: TelemetryOptions, environment: EnvironmentReader): Telem
     provider.register({ propagator });
     parts.push(partOf(provider, pipeline));
     if (visibleProvider() !== provider)
-      diag.warn(
-        'llm-otel: the tracer provider could not be registered; spans of this process are not recorded (see the lines about @opentelemetry/api)',
+      environment.warn(
+        'the tracer provider could not be registered; spans of this process are not recorded (a line about @opentelemetry/api says why)',
       );
   } else registerContext(propagator);
   if (meterProvider) metrics.setGlobalMeterProvider(meterProvider);
@@ -144,7 +142,7 @@ function start(options: TelemetryOptions, environment: EnvironmentReader): Telem
     logs.setGlobalLoggerProvider(provider);
     parts.push(partOf(provider, pipeline));
   }
-  warnOfApiCopies();
+  warnOfApiCopies(environment);
   return new RunningTelemetry({ ...base, mode: 'own' });
 }
 
@@ -238,8 +236,8 @@ function optionMs(
   return undefined;
 }
 
-function warnOfApiCopies(): void {
-  for (const problem of inspectApiCopies().problems) diag.warn(`llm-otel: ${problem}`);
+function warnOfApiCopies(environment: EnvironmentReader): void {
+  for (const problem of inspectApiCopies().problems) environment.warn(problem);
 }
 
 /** For tests: forgets what was started and takes the globals back. */

@@ -71,6 +71,16 @@ describe('the end of a process', () => {
     expect(names()).toEqual(['work']);
   });
 
+  it('does not wait for ever beside signal-exit, which re-raises a signal when it is alone', async () => {
+    const program = startProgram('signalExit');
+    await program.says('ready');
+    program.child.kill('SIGTERM');
+    const ending = await program.ended;
+    expect(ending).toMatchObject({ code: null, signal: 'SIGTERM' });
+    expect(ending.stdout).toContain('flush SIGTERM\nsync SIGTERM\nsignal-exit re-raises');
+    expect(names()).toEqual(['work']);
+  });
+
   it('ends at once on a second Ctrl-C, even when the receiver hangs', async () => {
     sink.answerWith(() => {});
     const program = startProgram('signal');

@@ -10,6 +10,8 @@ export interface ReceivedRequest {
   readonly signal: Signal;
   readonly headers: IncomingMessage['headers'];
   readonly body: Buffer;
+  /** Tells connections apart. */
+  readonly clientPort: number | undefined;
 }
 
 type Answer = (response: ServerResponse, request: ReceivedRequest) => void;
@@ -90,6 +92,7 @@ export class OtlpSink {
     }
     const raw = Buffer.concat(chunks);
     const received: ReceivedRequest = {
+      clientPort: request.socket.remotePort,
       signal: request.url?.split('/').at(-1) as Signal,
       headers: request.headers,
       body: request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw,

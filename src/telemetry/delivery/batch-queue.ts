@@ -62,11 +62,9 @@ export class BatchQueue<T> {
     return this.#failures > 0;
   }
 
+  /** Without effect after `close`, as with the SDK's processors after their shutdown. */
   add(item: T): void {
-    if (this.#closed) {
-      this.#options.drop('shutdown', [item]);
-      return;
-    }
+    if (this.#closed) return;
     if (this.size >= this.#options.maxQueueSize) {
       if (this.#options.whenFull !== 'oldest' || this.#waiting.length === 0) {
         this.#options.drop('queue_full', [item]);

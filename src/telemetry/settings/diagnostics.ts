@@ -1,5 +1,6 @@
 import { diag, DiagLogLevel, type DiagLogger } from '@opentelemetry/api';
-import type { EnvironmentReader } from './environment-reader.ts';
+import { inspectApiCopies } from '../attach/api-copies.ts';
+import { type Environment, EnvironmentReader } from './environment-reader.ts';
 
 /** OTEL_LOG_LEVEL's values, those of the JavaScript SDK included. */
 const LEVELS: Readonly<Record<string, DiagLogLevel>> = {
@@ -31,22 +32,35 @@ const IN_PLAIN_WORDS: ReadonlyArray<readonly [RegExp, string]> = [
 /**
  * Gives OpenTelemetry's diagnostics a voice, on standard error, unless the program has set a logger of its own:
  * the API has none by default, so every warning would be silent.
+ *
+ * @returns the way to warn. It reaches people also where diagnostics cannot: when another version of the API has
+ *   registered first, its copy lets neither our logger nor our messages in, which is just what must be told.
  */
-export function startDiagnostics(environment: EnvironmentReader): void {
-  if (hasLogger()) return;
+export function startDiagnostics(env: Environment): (message: string) => void {
+  const early: string[] = [];
+  const environment = new EnvironmentReader(env, (message) => early.push(message));
   const level = environment.choice('OTEL_LOG_LEVEL', Object.keys(LEVELS), 'warn');
-  diag.setLogger(new StderrLogger(), {
-    logLevel: LEVELS[level] ?? DiagLogLevel.WARN,
-    suppressOverrideMessage: true,
-  });
+  const logLevel = LEVELS[level] ?? DiagLogLevel.WARN;
+  const heard =
+    hasLogger() || diag.setLogger(new StderrLogger(), { logLevel, suppressOverrideMessage: true });
+  const warn = (message: string): void => {
+    if (heard) diag.warn(`llm-otel: ${message}`);
+    else if (logLevel >= DiagLogLevel.WARN) write(`llm-otel: ${message}`, []);
+  };
+  for (const message of early) warn(message);
+  return warn;
 }
 
-/** The API has no question for it; the globals of its major version are documented to be under this symbol. */
+/**
+ * Is there a logger that our messages reach? The API has no question for it; its globals stand under this symbol.
+ */
 function hasLogger(): boolean {
   const globals = (globalThis as unknown as Record<symbol, { diag?: unknown } | undefined>)[
     Symbol.for('opentelemetry.js.api.1')
   ];
-  return globals?.diag !== undefined;
+  if (globals?.diag === undefined) return false;
+  const { ownVersion, globalVersion } = inspectApiCopies({ directories: [] });
+  return ownVersion === globalVersion;
 }
 
 class StderrLogger implements DiagLogger {

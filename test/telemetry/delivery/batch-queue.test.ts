@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BatchQueue, type BatchQueueOptions } from '../../../src/telemetry/delivery/batch-queue.ts';
 import type { DeliveryOutcome } from '../../../src/telemetry/event-exporter.ts';

@@ -40,6 +40,19 @@ const ways: Record<string, () => void> = {
     });
     process.stdout.write('ready\n');
   },
+  /** The npm package signal-exit re-raises a signal when nobody but its own copies listens to it. */
+  signalExit: () => {
+    stayAlive();
+    Object.assign(globalThis, { [Symbol.for('signal-exit emitter')]: { count: 1 } });
+    const listener = (): void => {
+      if (process.listenerCount('SIGTERM') > 1) return;
+      process.stdout.write('signal-exit re-raises\n');
+      process.off('SIGTERM', listener);
+      process.kill(process.pid, 'SIGTERM');
+    };
+    process.on('SIGTERM', listener);
+    process.stdout.write('ready\n');
+  },
   throws: () => {
     setTimeout(function userCode() {
       throw new TypeError('boom of the user');

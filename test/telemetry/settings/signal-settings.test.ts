@@ -1,4 +1,4 @@
-import { context, defaultTextMapSetter, ROOT_CONTEXT, trace, TraceFlags } from '@opentelemetry/api';
+import { context, defaultTextMapSetter, ROOT_CONTEXT, SpanKind, trace, TraceFlags } from '@opentelemetry/api';
 import { describe, expect, it } from 'vitest';
 import { type Environment, EnvironmentReader } from '../../../src/telemetry/settings/environment-reader.ts';
 import { resolvePropagator } from '../../../src/telemetry/settings/propagators.ts';
@@ -122,7 +122,14 @@ describe('the sampler', () => {
     { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '7' },
   ])('keeps every trace and warns for %j', (env) => {
     const { environment, warnings } = reader(env);
-    const decision = resolveSampler(environment).shouldSample(ROOT_CONTEXT, 'f'.repeat(32), 'n', 0, {}, []);
+    const decision = resolveSampler(environment).shouldSample(
+      ROOT_CONTEXT,
+      'f'.repeat(32),
+      'n',
+      SpanKind.INTERNAL,
+      {},
+      [],
+    );
     expect(decision.decision).toBe(2);
     expect(warnings).toHaveLength(1);
   });
