@@ -125,6 +125,7 @@ export class RunLifecycle {
     this.#parts.log.flush(true);
     await this.#parts.sender?.drain({ milliseconds: this.#parts.finishTimeout });
     this.#saveCursor();
+    if (this.#finishing && this.#delivered()) await this.#close();
     return this.#state();
   }
 

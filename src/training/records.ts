@@ -49,7 +49,7 @@ export class RunRecords {
     try {
       this.#recorder.record(values, options, training);
     } catch (error) {
-      this.#onBroken(error);
+      this.#onBroken(new Error(`Values were left out: ${messageOf(error)}`, { cause: error }));
     }
   }
 
@@ -73,7 +73,7 @@ export class RunRecords {
       this.#log.nextSeq++;
       this.#log.take(queued, now);
     } catch (error) {
-      this.#onBroken(error);
+      this.#onBroken(new Error(`${event} was left out: ${messageOf(error)}`, { cause: error }));
     }
   }
 
@@ -107,4 +107,8 @@ export class RunRecords {
         ),
       );
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

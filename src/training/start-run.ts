@@ -238,12 +238,19 @@ function exporterOf(
   if (options.exporter) return options.exporter;
   if (telemetry?.mode === 'disabled') return undefined;
   if (options.endpoint === undefined && env['OTEL_LOGS_EXPORTER']?.trim() === 'none') return undefined;
+  const endpoint = options.endpoint ?? endpointOf(telemetry, env);
   return createEventExporter({
-    ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+    ...(endpoint === undefined ? {} : { endpoint }),
     ...(options.headers === undefined ? {} : { headers: options.headers }),
     env,
     background: true,
   });
+}
+
+/** Telemetry that the program started with an endpoint of its own; what the environment says needs no repeating. */
+function endpointOf(telemetry: Telemetry | undefined, env: AssemblyInputs['env']): string | undefined {
+  const fromEnvironment = Object.keys(env).some((name) => /^OTEL_EXPORTER_OTLP_(.*_)?ENDPOINT$/.test(name));
+  return fromEnvironment ? undefined : telemetry?.endpoint;
 }
 
 function resourceOf(facts: RunFacts, telemetry: Telemetry | undefined): ResourceMap {

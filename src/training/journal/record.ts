@@ -36,7 +36,7 @@ export function sealLine(open: string): string {
 /** The object of a line (without its line end), or undefined when the line is torn or damaged. */
 export function openLine(line: string): Record<string, unknown> | undefined {
   const end = line.length - CRC_LENGTH;
-  if (end <= 0 || !line.startsWith(',"crc":"', end)) return undefined;
+  if (end <= 0 || !line.startsWith(',"crc":"', end) || !line.endsWith('"}')) return undefined;
   const open = line.slice(0, end);
   if (crc32(open) !== Number.parseInt(line.slice(end + 8, end + 16), 16)) return undefined;
   try {
