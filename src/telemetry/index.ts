@@ -1,3 +1,4 @@
+export type { Attachment } from './attach/attach-spans.ts';
 export { type ApiCopies, type ApiCopy, inspectApiCopies } from './attach/api-copies.ts';
 export type { DropReason, Drops } from './dropped.ts';
 export type { DeliveryOutcome, EventExporter, EventRecord } from './event-exporter.ts';

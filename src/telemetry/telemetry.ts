@@ -1,3 +1,4 @@
+import type { Attachment } from './attach/attach-spans.ts';
 import type { Drops } from './dropped.ts';
 
 export const SIGNALS = ['traces', 'metrics', 'logs'] as const;
@@ -41,6 +42,8 @@ export interface Telemetry {
   readonly serviceInstanceId: string;
   /** Base URL of the receiver, without credentials. */
   readonly endpoint: string;
+  /** With mode `attached`: where the spans of the other SDK go, and why. */
+  readonly attachment?: Attachment;
   /** Sends what is recorded until now. Resolves when it is delivered or given up, at most after the shutdown timeout; never rejects. */
   forceFlush(): Promise<void>;
   /** Flushes and stops for good; the same deadline. Idempotent, never rejects. */

@@ -25,6 +25,8 @@ export type SendResult =
 const CONTENT_TYPE = { 'http/protobuf': 'application/x-protobuf', 'http/json': 'application/json' } as const;
 /** An OTLP answer is a few bytes; more than this is something else. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+/** What a write to a connection that the other side has closed gives. */
+const STALE_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
 const compress = promisify(gzip);
 
 export interface OtlpSenderOptions {
@@ -36,8 +38,8 @@ export interface OtlpSenderOptions {
 }
 
 /**
- * Posts OTLP request bodies over kept-alive connections and tells the true answer. No retries: what to do about a
- * failure is the caller's decision. Never rejects.
+ * Posts OTLP request bodies over kept-alive connections and tells the true answer. No retries, but for a kept
+ * connection that turned out to be closed: what to do about a failure is the caller's decision. Never rejects.
  */
 export class OtlpSender {
   readonly target: OtlpTarget;
@@ -69,7 +71,11 @@ export class OtlpSender {
     }
     headers['content-length'] = String(bytes.byteLength);
     // Our own requests must not become spans that are exported by further requests.
-    return context.with(suppressTracing(ROOT_CONTEXT), () => this.#post(bytes, headers));
+    return context.with(suppressTracing(ROOT_CONTEXT), async () => {
+      const first = await this.#post(bytes, headers);
+      // A receiver may close an idle connection in the moment in which it is used again: that is no outage.
+      return first.stale ? (await this.#post(bytes, headers)).result : first.result;
+    });
   }
 
   /** Breaks off what is under way and closes the connections. */
@@ -78,13 +84,13 @@ export class OtlpSender {
     this.#agent.destroy();
   }
 
-  #post(body: Uint8Array, headers: Record<string, string>): Promise<SendResult> {
+  #post(body: Uint8Array, headers: Record<string, string>): Promise<{ result: SendResult; stale: boolean }> {
     return new Promise((resolve) => {
       let request: ClientRequest;
       try {
         request = this.#request(this.target.url, { method: 'POST', headers, agent: this.#agent });
       } catch (error) {
-        resolve(failure(error));
+        resolve({ result: failure(error), stale: false });
         return;
       }
       this.#underWay.add(request);
@@ -93,18 +99,23 @@ export class OtlpSender {
         () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)),
         timeoutMs,
       );
-      const settle = (result: SendResult): void => {
+      const settle = (result: SendResult, stale = false): void => {
         clearTimeout(timer);
         this.#underWay.delete(request);
-        resolve(result);
+        resolve({ result, stale });
       };
       if (this.#background) {
         timer.unref();
         request.on('socket', (socket) => socket.unref());
       }
-      request.on('error', (error) => settle(failure(error)));
+      request.on('error', (error: NodeJS.ErrnoException) =>
+        settle(failure(error), request.reusedSocket && STALE_CODES.has(error.code ?? '')),
+      );
       request.on('response', (response) => {
-        readAnswer(response).then(settle, (error: unknown) => settle(failure(error)));
+        readAnswer(response).then(
+          (result) => settle(result),
+          (error: unknown) => settle(failure(error)),
+        );
       });
       request.end(body);
     });

@@ -8,6 +8,11 @@ export interface PartialSuccess {
 }
 
 const MAX_DETAIL = 200;
+/** What to do about failures whose system message does not say it. */
+const HINTS: ReadonlyArray<readonly [RegExp, string]> = [
+  [/CERTIFICATE_REQUIRED/, ' (OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY name ours)'],
+  [/CERT|UNABLE_TO_VERIFY/, ' (OTEL_EXPORTER_OTLP_CERTIFICATE names the file of its authority)'],
+];
 const UNAUTHORIZED: ReadonlySet<number> = new Set([401, 403]);
 /**
  * Answers after which the very same request may pass later. OTLP/HTTP names 429, 502, 503 and 504; 408 and every
@@ -31,7 +36,7 @@ export function readOutcome(
     return {
       ok: false,
       kind: 'unavailable',
-      message: `${url} cannot be reached: ${result.error}`,
+      message: `${url} cannot be reached: ${result.error.trim()}${HINTS.find(([pattern]) => pattern.test(result.code ?? ''))?.[1] ?? ''}`,
       ...(result.code !== undefined && { code: result.code }),
     };
   const { status } = result;

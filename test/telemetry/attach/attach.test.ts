@@ -63,7 +63,7 @@ describe('beside another SDK', () => {
   it('leaves its provider in place and sends its spans to our receiver as well', async () => {
     const provider = registerTheirs(batching(theirs.url));
     const telemetry = start();
-    expect(telemetry.mode).toBe('attached');
+    expect(telemetry).toMatchObject({ mode: 'attached', attachment: { added: true } });
     trace.getTracer('t').startSpan('shared').end();
     await provider.forceFlush();
     await telemetry.forceFlush();

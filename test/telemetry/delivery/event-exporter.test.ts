@@ -136,6 +136,18 @@ describe('createEventExporter', () => {
     await one.shutdown();
   });
 
+  it('takes a kept connection that the receiver has closed for no outage', async () => {
+    const seen = new Set<number | undefined>();
+    sink.answerWith((response, { clientPort }) => {
+      if (seen.has(clientPort)) response.destroy();
+      else response.writeHead(200).end();
+      seen.add(clientPort);
+    });
+    const one = exporter();
+    for (let i = 0; i < 3; i++) expect(await one.export([step({ a: i }, i)])).toEqual({ ok: true });
+    await one.shutdown();
+  });
+
   it('compresses when asked, and sends the headers of the environment and of the options', async () => {
     const outcome = await createEventExporter({
       env: {
