@@ -11,7 +11,8 @@ export interface Quantile {
  * Quantile of a histogram by linear interpolation inside the bucket, as Prometheus' `histogram_quantile` does it
  * (promql/quantile.go, `BucketQuantile`): the rank is `q` x count; the first bucket begins at 0 when its bound is
  * positive; a quantile in the bucket without an upper bound is the highest bound. Beyond Prometheus, the minimum
- * and the maximum bound the outer buckets and clamp the result where the sender gave them.
+ * and the maximum clamp the result where the sender gave them. There is no interpolation up to the maximum: that of
+ * a cumulative histogram may be an outlier of long ago.
  *
  * The error is at most the width of the bucket: `high - low`. `undefined` without a value or without bounds.
  * @param q between 0 and 1.
@@ -38,7 +39,8 @@ export function quantile(histogram: Buckets, q: number): Quantile | undefined {
   const low = lowerEdge(histogram, i);
   const high = i < bounds.length ? (bounds[i] as number) : (max ?? Infinity);
   if (low === -Infinity && high === Infinity) return undefined;
-  if (high === Infinity || high < low) return clamp({ value: low, low, high: Infinity }, min, max);
+  if (i > 0 && i === bounds.length) return clamp({ value: low, low, high }, min, max);
+  if (high === Infinity) return clamp({ value: low, low, high }, min, max);
   if (low === -Infinity) return clamp({ value: high, low, high }, min, max);
   return clamp({ value: low + ((high - low) * (rank - below)) / inBucket, low, high }, min, max);
 }

@@ -163,7 +163,7 @@ describe('the OpenAPI document', () => {
   it('refers only to schemas that are there, and has none that nothing refers to', () => {
     const text = JSON.stringify(openApiDocument(ROUTES, '1'));
     const referred = new Set([...text.matchAll(/#\/components\/schemas\/(\w+)/g)].map(([, name]) => name));
-    expect([...referred].sort()).toEqual(Object.keys(SCHEMAS).sort());
+    expect(referred).toEqual(new Set(Object.keys(SCHEMAS)));
   });
 
   it('is the one that docs/openapi.json holds', () => {

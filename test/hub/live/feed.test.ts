@@ -65,7 +65,7 @@ function world(epoch = 'e') {
     feed,
     logged,
     /** Lets a second pass at a time, and waits for what each beat started. */
-    async pass(seconds: number) {
+    pass: async (seconds: number) => {
       for (let i = 0; i < seconds; i++) {
         clock.now += 1000;
         beat();

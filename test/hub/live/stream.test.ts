@@ -60,7 +60,7 @@ describe('GET /api/live', () => {
     const metrics = (await ask(`${hub.url}/metrics`)).text;
     expect(metrics).toContain(`llm_otel_hub_live_clients ${MOST_CLIENTS}`);
     for (const socket of sockets) socket.destroy();
-    await Promise.all(sockets.map((socket) => socket.closed || once(socket, 'close')));
+    await Promise.all(sockets.filter(({ closed }) => !closed).map((socket) => once(socket, 'close')));
     for (;;) {
       const response = await fetch(`${hub.url}/api/live`);
       await response.body?.cancel();

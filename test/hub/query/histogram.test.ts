@@ -84,10 +84,10 @@ describe('quantile of a histogram', () => {
     expect(quantile(histogram, 1)?.value).toBe(4);
   });
 
-  it('in the bucket without an upper bound is the highest bound, or up to the maximum where it is known', () => {
+  it('in the bucket without an upper bound is the highest bound; the maximum bounds the error', () => {
     const histogram = { bounds: [1], counts: [0, 4], count: 4, sum: 0, min: undefined, max: undefined };
     expect(quantile(histogram, 0.99)).toEqual({ value: 1, low: 1, high: Infinity });
-    expect(quantile({ ...histogram, max: 3 }, 0.5)).toEqual({ value: 2, low: 1, high: 3 });
+    expect(quantile({ ...histogram, max: 3 }, 0.5)).toEqual({ value: 1, low: 1, high: 3 });
   });
 
   it('is unknown without a value', () => {

@@ -36,9 +36,10 @@ function parse(
       );
       rest = rest.slice(label[0].length);
     }
-    const value = { '+Inf': Infinity, '-Inf': -Infinity }[sample[3] as string] ?? Number(sample[3]);
+    const infinite: Record<string, number> = { '+Inf': Infinity, '-Inf': -Infinity };
+    const value = infinite[sample[3] as string] ?? Number(sample[3]);
     if (Number.isNaN(value) && sample[3] !== 'NaN') throw new Error(`not a value: ${line}`);
-    const samples = families.get(family)?.samples;
+    const samples = families.get(sample[1] as string)?.samples;
     const identity = JSON.stringify([...labels]);
     if (samples?.some((one) => JSON.stringify([...one.labels]) === identity))
       throw new Error(`twice: ${line}`);
