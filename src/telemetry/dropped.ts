@@ -6,10 +6,9 @@ import { instruments } from './instruments/registry.ts';
  * Why something was given up.
  * - `queue_full`: more was recorded than could be sent.
  * - `refused`: the receiver said that the request is bad (400, 413 ...), or rejected a part of it.
- * - `unauthorized`: 401 or 403.
  * - `shutdown`: the process ended before the receiver took it.
  */
-export type DropReason = 'queue_full' | 'refused' | 'unauthorized' | 'shutdown';
+export type DropReason = 'queue_full' | 'refused' | 'shutdown';
 /** Counts by signal, then by reason; only what is above zero. */
 export type Drops = Readonly<Record<string, Readonly<Partial<Record<DropReason, number>>>>>;
 
