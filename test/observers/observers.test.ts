@@ -31,12 +31,17 @@ describe('the host observer', () => {
         closed = true;
       },
     };
+    const timers = [vi.spyOn(globalThis, 'setTimeout'), vi.spyOn(globalThis, 'setInterval')];
     const observer = startHostObserver({ interval: '2s', reader, registry });
     expect(samples).toBe(1);
     vi.advanceTimersByTime(1000);
     expect(samples).toBe(2); // shares of time soon, also at a long interval
     vi.advanceTimersByTime(4000);
     expect(samples).toBe(4);
+    // None of them keeps the process alive.
+    const made = timers.flatMap((spy) => spy.mock.results.map(({ value }) => value as NodeJS.Timeout));
+    expect(made.map((timer) => timer.hasRef())).toEqual([false, false]);
+    for (const spy of timers) spy.mockRestore();
     expect(valuesOf(registry, METRIC.memoryLimit)['']).toBeGreaterThan(0);
     observer.stop();
     vi.advanceTimersByTime(10_000);

@@ -1,10 +1,14 @@
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { context } from '@opentelemetry/api';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, request as httpRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ATTR, METRIC } from '../../../src/conventions/index.ts';
 import { onGenerationEnd } from '../../../src/serving/generation/finished.ts';
 import { startHttp } from '../../../src/serving/http/index.ts';
 import { observeOpenAi } from '../../../src/serving/openai/index.ts';
+import { instrumentHandler, startGeneration } from '../../../src/serving/index.ts';
 import { newModel, seriesOf, total } from '../generation/recorded.ts';
 import {
   type Asked,
@@ -137,6 +141,45 @@ describe.each(Object.entries(SERVERS))('%s', (_name, { start, route }) => {
       expect(tokens(model, 'output')).toBe(77);
       expect(total(METRIC.activeRequests, model)).toBe(0);
     });
+  });
+});
+
+describe('a bare handler that reads its body by events', () => {
+  it('finds its request there: what it starts then is the explicit generation', async () => {
+    const model = newModel();
+    let received = (): void => {};
+    const arrived = new Promise<void>((resolve) => {
+      received = resolve;
+    });
+    const server = createServer(
+      instrumentHandler((request, response) => {
+        received();
+        request.resume().on('end', () => {
+          const generation = startGeneration({ model });
+          response.end('{}');
+          generation.end({ outputTokens: 77 });
+        });
+      }),
+    );
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = httpRequest({
+      port: (server.address() as AddressInfo).port,
+      host: '127.0.0.1',
+      path: ROUTE,
+      method: 'POST',
+    });
+    const body = JSON.stringify({ model });
+    client.write(body.slice(0, 5));
+    await arrived;
+    client.end(body.slice(5));
+    const [response] = (await once(client, 'response')) as [IncomingMessage];
+    await once(response.resume(), 'end');
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+    expect(total(METRIC.servingRequests, model)).toBe(1);
+    expect(tokens(model, 'output')).toBe(77);
   });
 });
 

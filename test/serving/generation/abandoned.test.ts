@@ -26,6 +26,7 @@ describe('a generation that nobody ends', () => {
     const second = startGeneration({ model });
     const ended = startGeneration({ model });
     ended.end();
+    expect(liveGenerations()).toBe(before + 2);
     vi.advanceTimersByTime(1001);
     expect(first.outcome).toBe('error');
     expect(second.ended).toBe(false);
