@@ -44,7 +44,8 @@ function sender(count: number, options: Partial<SenderOptions> = {}) {
 const drain = { milliseconds: 10_000, patience: 3 };
 const has = (records: readonly EventRecord[], seqs: readonly number[]): boolean =>
   records.some(({ attributes }) => seqs.includes(attributes['llm.run.seq'] as number));
-const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
 describe('a sender', () => {
   it('sends everything in order, one request at a time', async () => {
@@ -75,15 +76,18 @@ describe('a sender', () => {
     expect(troubles[0]).toContain(receiver.url);
   });
 
-  it.each([0, 1, 57, 99, 100, 249])('sets aside record %i when it alone is bad, and delivers all others once', async (bad) => {
-    const { sender: made, receiver, kept, troubles } = sender(250);
-    receiver.answer = (records) => (has(records, [bad]) ? refused : { ok: true });
-    const state = await made.drain(drain);
-    expect(receiver.seqs()).toEqual(range(0, 249).filter((seq) => seq !== bad));
-    expect(state).toMatchObject({ state: 'delivered', acknowledged: 249, refused: 1, delivered: 249 });
-    expect(kept.at(-1)).toEqual({ seq: 249, refused: [bad] });
-    expect(troubles.join()).toContain(`refused record ${bad} for good`);
-  });
+  it.each([0, 1, 57, 99, 100, 249])(
+    'sets aside record %i when it alone is bad, and delivers all others once',
+    async (bad) => {
+      const { sender: made, receiver, kept, troubles } = sender(250);
+      receiver.answer = (records) => (has(records, [bad]) ? refused : { ok: true });
+      const state = await made.drain(drain);
+      expect(receiver.seqs()).toEqual(range(0, 249).filter((seq) => seq !== bad));
+      expect(state).toMatchObject({ state: 'delivered', acknowledged: 249, refused: 1, delivered: 249 });
+      expect(kept.at(-1)).toEqual({ seq: 249, refused: [bad] });
+      expect(troubles.join()).toContain(`refused record ${bad} for good`);
+    },
+  );
 
   it('gives nothing up to a receiver that refuses everything, and says what may be wrong', async () => {
     const { sender: made, receiver, troubles } = sender(250);
