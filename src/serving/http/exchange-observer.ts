@@ -41,6 +41,8 @@ export interface ExchangeEnd {
  * Chunks must not be kept beyond what the observer bounds, nor changed. What it throws is caught and logged once.
  */
 export interface ExchangeObserver {
+  /** What stands for `http.route` when no framework names it. */
+  readonly route?: string;
   requestChunk(chunk: Uint8Array): void;
   /** The request body is complete; not called when it never came whole. */
   requestEnd(): void;

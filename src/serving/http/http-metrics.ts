@@ -4,7 +4,7 @@ import type { BoundHistogram, BoundUpDownCounter } from '../../telemetry/instrum
 import { type InstrumentRegistry, instruments } from '../../telemetry/instruments/registry.ts';
 import { methodName } from './methods.ts';
 
-export const HTTP_SCOPE = 'llm-otel/http';
+export const HTTP_SCOPE = 'llm-otel.http';
 
 /** What distinguishes the series of `http.server.request.duration`. */
 export interface HttpSeriesKey {

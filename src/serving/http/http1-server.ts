@@ -99,7 +99,7 @@ function begin(options: Http1Options, { request, response, socket, server }: Req
   response.on('close', onClose);
   if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) {
     request.emit = emitInContext;
-    record.observer = options.observe(record);
+    record.observe(options.observe);
     if (record.observer) request.push = pushObserved;
   }
   // A pipelined reply that still waits for its turn when the connection breaks gets no `close`.
@@ -211,17 +211,23 @@ function onClose(this: ServerResponse): void {
     const end = {
       endTime: performance.now(),
       completed,
-      error: completed ? undefined : (this.errored ?? undefined),
+      error: completed ? undefined : ownError(this),
     };
     record.finish(
       end,
       this.headersSent ? this.statusCode : 0,
-      record.route ?? expressRoute(this.req),
+      record.route === undefined ? expressRoute(this.req) : undefined,
       record.observer ? new Reply(this) : NO_REPLY,
     );
   } catch (error) {
     reportOnce('a request could not be ended', error);
   }
+}
+
+/** Why the program gave up on its reply. Node itself destroys replies that wait for their turn when a client leaves. */
+function ownError(response: ServerResponse): Error | undefined {
+  const error: NodeJS.ErrnoException | undefined = response.errored ?? undefined;
+  return response.socket === null && error?.code === 'ECONNRESET' ? undefined : error;
 }
 
 class Reply implements ObservedReply {

@@ -99,7 +99,7 @@ function begin(
     );
     record.open();
     (stream as Marked)[RECORD] = record;
-    record.observer = options.observe(record);
+    record.observe(options.observe);
     stream.emit = emitInContext;
     stream.write = writeObserved as typeof stream.write;
     stream.end = endObserved as typeof stream.end;

@@ -2,6 +2,7 @@ import { context, type Span, SpanKind, trace } from '@opentelemetry/api';
 import { isTracingSuppressed } from '@opentelemetry/core';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { SECRET_PARAMETERS } from './redact-query.ts';
 
 export interface InstrumentationHttpOptions {
   /** Servers too (LLM_OTEL_HTTP_SERVER=instrumentation-http). Default: outgoing requests only. */
@@ -25,6 +26,9 @@ export function startInstrumentationHttp(options: InstrumentationHttpOptions = {
     // Another SDK's instrumentation is there already: a second one would double every span.
     disableOutgoingRequestInstrumentation: options.outgoing === false || request.__wrapped === true,
     ignoreOutgoingRequestHook: ignoreOutgoing,
+    // Its own list knows four names, and compares them as they are written.
+    redactedQueryParams: [...SECRET_PARAMETERS, 'AWSAccessKeyId', 'Signature', 'X-Goog-Signature'],
+    redactedQueryParamsServer: [...SECRET_PARAMETERS, 'AWSAccessKeyId', 'Signature', 'X-Goog-Signature'],
   });
   require('http');
   require('https');

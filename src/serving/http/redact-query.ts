@@ -1,8 +1,8 @@
 /**
  * Query parameters whose value is a secret. The first four are the convention's (`url.query`), the rest are the
- * usual names of keys and tokens.
+ * usual names of keys and tokens; all in lower case.
  */
-const SECRET_PARAMETERS = new Set([
+export const SECRET_PARAMETERS: readonly string[] = [
   'awsaccesskeyid',
   'signature',
   'sig',
@@ -22,7 +22,8 @@ const SECRET_PARAMETERS = new Set([
   'password',
   'secret',
   'token',
-]);
+];
+const secrets = new Set(SECRET_PARAMETERS);
 
 /** The query without its secrets: their values are replaced by `REDACTED`, everything else stays as it is. */
 export function redactQuery(query: string): string {
@@ -31,7 +32,7 @@ export function redactQuery(query: string): string {
   const parts = query.split('&').map((part) => {
     const equals = part.indexOf('=');
     if (equals < 0 || equals === part.length - 1) return part;
-    if (!SECRET_PARAMETERS.has(parameterName(part.slice(0, equals)))) return part;
+    if (!secrets.has(parameterName(part.slice(0, equals)))) return part;
     changed = true;
     return `${part.slice(0, equals)}=REDACTED`;
   });

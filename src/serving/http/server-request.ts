@@ -13,7 +13,13 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { ATTR } from '../../conventions/index.ts';
 import type { BoundUpDownCounter } from '../../telemetry/instruments/bound.ts';
 import { clientAddress } from './client-address.ts';
-import type { ExchangeEnd, ExchangeObserver, ObservedReply, ObservedRequest } from './exchange-observer.ts';
+import type {
+  ExchangeEnd,
+  ExchangeObserver,
+  ObservedReply,
+  ObservedRequest,
+  ObserveExchange,
+} from './exchange-observer.ts';
 import { parseHost } from './host-header.ts';
 import type { HttpMetrics, HttpSeriesKey } from './http-metrics.ts';
 import { methodIndex, methodName, OTHER_METHOD } from './methods.ts';
@@ -68,6 +74,8 @@ export class ServerRequest implements Context, RequestScope, ObservedRequest, Ht
   errorType: string | undefined = undefined;
   span: Span | undefined = undefined;
   observer: ExchangeObserver | undefined = undefined;
+  /** Route that the observer knows, for a program without a router. */
+  fallbackRoute: string | undefined = undefined;
   /** Pieces of the reply body, and when the first was written. */
   chunks = 0;
   firstByteAt = 0;
@@ -80,6 +88,7 @@ export class ServerRequest implements Context, RequestScope, ObservedRequest, Ht
   readonly #active: BoundUpDownCounter;
   #parent: Context = ROOT_CONTEXT;
   #foreign = false;
+  #startTimeGiven = false;
   #explicitGeneration = false;
 
   constructor(recording: ServerRecording, line: RequestLine, startTime: number) {
@@ -109,13 +118,18 @@ export class ServerRequest implements Context, RequestScope, ObservedRequest, Ht
       this.observer = undefined;
     }
   }
+  /** Asks for an observer of this exchange. */
+  observe(give: ObserveExchange): void {
+    this.observer = give(this);
+    this.fallbackRoute = this.observer?.route;
+  }
   requestHeader(name: string): string | undefined {
     const value = this.#line.headers[name];
     return Array.isArray(value) ? value[0] : value;
   }
 
-  /** Starts the SERVER span, child of what the request's headers name. */
-  open(startTime?: number): void {
+  /** Starts the SERVER span, child of what the request's headers name; `startTime` for one that began earlier. */
+  open(startTime = this.observer ? this.startTime : undefined): void {
     const { tracer } = this.#recording;
     const { headers } = this.#line;
     carriers ??= propagation.fields();
@@ -125,13 +139,10 @@ export class ServerRequest implements Context, RequestScope, ObservedRequest, Ht
         break;
       }
     }
+    this.#startTimeGiven = startTime !== undefined;
     this.span = tracer.startSpan(
       methodName(this.methodIndex) === OTHER_METHOD ? 'HTTP' : this.method,
-      {
-        kind: SpanKind.SERVER,
-        attributes: this.#startAttributes(),
-        ...(startTime !== undefined && { startTime }),
-      },
+      { kind: SpanKind.SERVER, attributes: this.#startAttributes(), startTime },
       this.#parent,
     );
   }
@@ -194,7 +205,7 @@ export class ServerRequest implements Context, RequestScope, ObservedRequest, Ht
     this.ended = true;
     this.#active.add(-1);
     this.statusCode = statusCode;
-    if (route !== undefined) this.route = route;
+    this.route ??= route ?? this.fallbackRoute;
     if (end.error) this.errorType = errorTypeOf(end.error);
     if (!this.#foreign) {
       this.#recording.metrics.duration(this).record((end.endTime - this.startTime) / 1000);
@@ -228,7 +239,9 @@ export class ServerRequest implements Context, RequestScope, ObservedRequest, Ht
       span.setAttribute(ATTR.errorType, this.errorType ?? String(this.statusCode));
       span.setStatus({ code: SpanStatusCode.ERROR });
     }
-    span.end();
+    // The SDK takes the wall clock's end for a span whose start was given: it must be given too.
+    if (this.#startTimeGiven) span.end(end.endTime);
+    else span.end();
   }
 
   #startAttributes(): Attributes {

@@ -1,7 +1,7 @@
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { ATTR, METRIC } from '../../conventions/index.ts';
 import { instruments } from '../../telemetry/instruments/registry.ts';
-import type { Generation, GenerationResult } from '../generation/generation.ts';
+import type { Generation } from '../generation/generation.ts';
 import { startAutomaticGeneration } from '../generation/start.ts';
 import type {
   ExchangeEnd,
@@ -12,11 +12,19 @@ import type {
 import { canDecode, ReplyDecoder } from './reply-decoder.ts';
 import type { ReplyFacts } from './reply-facts.ts';
 import { ReplyReader } from './reply-reader.ts';
+import { replyResult } from './reply-result.ts';
 import { RequestBody } from './request-body.ts';
 import { promptOf } from './request-facts.ts';
 import type { LlmRoute } from './routes.ts';
 
-const SCOPE = 'llm-otel/openai';
+const SCOPE = 'llm-otel.openai';
+/** Bytes of a reply that wait for the end of the request that they answer. */
+const MAX_HELD_BYTES = 64 * 1024;
+
+interface ReplyPiece {
+  chunk: Uint8Array | string;
+  at: number;
+}
 
 /**
  * Reads one exchange on an OpenAI-style route and records it as a generation.
@@ -26,6 +34,7 @@ const SCOPE = 'llm-otel/openai';
  */
 export class GenerationExchange implements ExchangeObserver {
   readonly #request: ObservedRequest;
+  readonly route: string;
   readonly #route: LlmRoute;
   readonly #capture: boolean;
   readonly #body = new RequestBody();
@@ -33,12 +42,16 @@ export class GenerationExchange implements ExchangeObserver {
   #generation: Generation | undefined;
   #reader: ReplyReader | undefined;
   #decoder: ReplyDecoder | undefined;
+  #reply: ObservedReply | undefined;
+  #held: ReplyPiece[] | undefined = [];
+  #heldBytes = 0;
   #unreadable = false;
   #stoodBack = false;
 
   constructor(request: ObservedRequest, route: LlmRoute, capture: boolean) {
     this.#request = request;
     this.#route = route;
+    this.route = route.suffix;
     this.#capture = capture;
     if (capture) this.#facts.text = [];
   }
@@ -56,18 +69,19 @@ export class GenerationExchange implements ExchangeObserver {
     at: number,
     reply: ObservedReply,
   ): void {
-    const generation = this.#begin();
-    if (!generation || this.#unreadable) return;
-    if (!this.#reader) {
-      generation.firstByte(at);
-      this.#open(generation, reply);
-    }
-    const piece =
+    const bytes =
       typeof chunk === 'string' && encoding !== undefined && !/^utf-?8$/i.test(encoding)
         ? Buffer.from(chunk, encoding)
         : chunk;
-    if (this.#decoder) this.#decoder.push(typeof piece === 'string' ? Buffer.from(piece) : piece, at);
-    else this.#reader?.push(piece, at);
+    this.#reply = reply;
+    if (this.#held && !this.#generation) {
+      // A copy: it is read later, and the program may use its buffer again.
+      this.#held.push({ chunk: typeof bytes === 'string' ? bytes : Uint8Array.from(bytes), at });
+      this.#heldBytes += bytes.length;
+      if (this.#heldBytes > MAX_HELD_BYTES) this.#begin();
+      return;
+    }
+    this.#read(bytes, at);
   }
 
   close(end: ExchangeEnd, reply: ObservedReply): void {
@@ -82,6 +96,17 @@ export class GenerationExchange implements ExchangeObserver {
   standBack(): void {
     this.#stoodBack = true;
     this.#generation?.discard();
+  }
+
+  #read(chunk: Uint8Array | string, at: number): void {
+    const generation = this.#generation;
+    if (!generation || this.#unreadable) return;
+    if (!this.#reader) {
+      generation.firstByte(at);
+      this.#open(generation);
+    }
+    if (this.#decoder) this.#decoder.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk, at);
+    else this.#reader?.push(chunk, at);
   }
 
   #begin(): Generation | undefined {
@@ -108,13 +133,17 @@ export class GenerationExchange implements ExchangeObserver {
     // So that the request is found by its model without its child span.
     request.span?.setAttribute(ATTR.requestModel, model);
     request.span?.setAttribute(ATTR.operationName, this.#route.operation);
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const { chunk, at } of held) this.#read(chunk, at);
     return generation;
   }
 
-  #open(generation: Generation, reply: ObservedReply): void {
-    const encoding = reply.header('content-encoding')?.trim().toLowerCase() ?? 'identity';
+  #open(generation: Generation): void {
+    const reply = this.#reply;
+    const encoding = reply?.header('content-encoding')?.trim().toLowerCase() ?? 'identity';
     const reader = new ReplyReader({
-      contentType: reply.header('content-type'),
+      contentType: reply?.header('content-type'),
       facts: this.#facts,
       onContent: (at) => generation.chunk(undefined, at),
     });
@@ -132,7 +161,7 @@ export class GenerationExchange implements ExchangeObserver {
   #finish(generation: Generation, end: ExchangeEnd, statusCode: number): void {
     this.#reader?.end();
     for (let i = this.#reader?.skipped ?? 0; i > 0; i--) giveUp('too_long');
-    generation.update(resultOf(this.#facts, this.#capture));
+    generation.update(replyResult(this.#facts, this.#capture));
     const { endTime } = end;
     const { error } = this.#facts;
     if (end.error) generation.fail(end.error, { endTime });
@@ -143,27 +172,6 @@ export class GenerationExchange implements ExchangeObserver {
     } else if (!end.completed && !this.#facts.done) generation.abort(endTime);
     else generation.end({ endTime });
   }
-}
-
-function resultOf(facts: ReplyFacts, capture: boolean): GenerationResult {
-  const result: GenerationResult = {
-    inputTokens: facts.inputTokens,
-    outputTokens: facts.outputTokens,
-    cachedTokens: facts.cachedTokens,
-    reasoningTokens: facts.reasoningTokens,
-    responseModel: facts.model,
-    responseId: facts.id,
-  };
-  // Choices that did not finish leave holes.
-  const reasons = facts.finishReasons.filter((reason) => reason !== undefined);
-  if (reasons.length > 0) result.finishReasons = reasons;
-  if (capture && facts.text && facts.text.length > 0) {
-    result.outputMessages = Array.from(facts.text, (content) => ({
-      role: 'assistant',
-      content: content ?? '',
-    }));
-  }
-  return result;
 }
 
 /** A reply that could not be read: its request is counted, its tokens are not. */

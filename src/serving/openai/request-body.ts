@@ -28,9 +28,13 @@ export class RequestBody {
   /** What the body says, and the parsed body when it was small enough. Empty facts for what is not JSON. */
   read(): { facts: RequestFacts; body: unknown } {
     if (this.#scanner) return { facts: readRequest(this.#scanner.values), body: undefined };
-    const text = Buffer.concat(this.#chunks).toString('utf8');
+    const bytes = Buffer.concat(this.#chunks);
     this.#chunks = [];
-    const body = parseJson(text);
-    return { facts: readRequest(body), body };
+    const body = parseJson(bytes.toString('utf8'));
+    if (body !== undefined || bytes.length === 0) return { facts: readRequest(body), body };
+    // Cut off, since the program answered before all of it had come: what is there counts.
+    const scanner = new TopLevelScanner();
+    scanner.push(bytes);
+    return { facts: readRequest(scanner.values), body: undefined };
   }
 }
