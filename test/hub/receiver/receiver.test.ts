@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ReceiverOptions } from '../../../src/hub/receiver/index.ts';
@@ -9,7 +8,7 @@ import {
   type OtlpRequest,
   toJson,
 } from '../../../src/otlp/index.ts';
-import { connect, readUntil, type Receiving, send, startReceiving } from './receiving.ts';
+import { closeOf, connect, readUntil, type Receiving, send, startReceiving } from './receiving.ts';
 
 const PROTOBUF = 'application/x-protobuf';
 const JSON_TYPE = 'application/json';
@@ -327,6 +326,29 @@ describe('limits', () => {
     expect(target.receiver.stats().inFlightBytes).toBe(0);
   });
 
+  it('end the connection of a sender that does not stop after a refusal', async () => {
+    const target = await start({ limits: { bytes: 1000, discardBytes: 100_000 } });
+    const socket = await connect(target);
+    const closed = closeOf(socket);
+    socket.write(
+      `POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: ${PROTOBUF}\r\nTransfer-Encoding: chunked\r\n\r\n`,
+    );
+    const chunk = `10000\r\n${'x'.repeat(0x10000)}\r\n`;
+    let sent = 0;
+    const more = (): void => {
+      while (sent < 1000 && !socket.destroyed) {
+        sent++;
+        if (!socket.write(chunk)) break;
+      }
+    };
+    socket.on('drain', more);
+    socket.resume();
+    more();
+    await closed;
+    expect(sent).toBeLessThan(1000);
+    expect(target.receiver.stats()).toMatchObject({ requests: { logs: { '413': 1 } }, inFlightBytes: 0 });
+  });
+
   it('hold for compressed bodies before and after decompression', async () => {
     const target = await start({ limits: { bytes: 100_000, compressedBytes: 1000 } });
     const fits = gzipSync(protobuf('a'.repeat(90_000)));
@@ -391,7 +413,7 @@ describe('limits', () => {
     socket.write(
       `POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: ${JSON_TYPE}\r\nContent-Length: 10\r\n\r\n{`,
     );
-    const closed = once(socket, 'close');
+    const closed = closeOf(socket);
     expect(await readUntil(socket, /"code"/g, 1)).toMatch(/^HTTP\/1.1 408 /);
     // And the connection does not stay for the rest.
     await closed;

@@ -41,6 +41,9 @@ export async function startReceiving(options: Partial<ReceiverOptions> = {}): Pr
   const server = http.createServer((req, res) => {
     if (!receiver(req, res)) res.writeHead(404).end();
   });
+  // Node's own time limits are off: what is tested is the receiver's.
+  server.keepAliveTimeout = 0;
+  server.requestTimeout = 0;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -91,6 +94,14 @@ export async function connect(target: Receiving): Promise<net.Socket> {
   const socket = net.connect(target.port, '127.0.0.1');
   await once(socket, 'connect');
   return socket;
+}
+
+/** When the connection is gone, by a reset too. */
+export function closeOf(socket: net.Socket): Promise<void> {
+  socket.on('error', () => {});
+  return new Promise((resolve) => {
+    socket.once('close', () => resolve());
+  });
 }
 
 /** Everything that comes until there are so many of the pattern, or the other side closes. */
