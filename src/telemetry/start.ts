@@ -22,7 +22,7 @@ import { baseUrl, DEFAULT_ENDPOINT, resolveTarget } from './settings/target.ts';
 import type { Signal, Telemetry, TelemetryOptions } from './telemetry.ts';
 
 let current: Telemetry | undefined;
-let startedWith = '';
+let startedWith: TelemetryOptions = {};
 
 /** What `startTelemetry` gave; undefined before it was called. */
 export function currentTelemetry(): Telemetry | undefined {
@@ -34,15 +34,15 @@ export function currentTelemetry(): Telemetry | undefined {
  * one started. Never throws: a program must not fail since it is observed.
  */
 export function startTelemetry(options: TelemetryOptions = {}): Telemetry {
-  const wanted = JSON.stringify({ ...options, env: undefined });
   if (current) {
-    if (wanted !== startedWith)
+    const ignored = differing(options, startedWith);
+    if (ignored.length > 0)
       diag.warn(
-        'llm-otel: startTelemetry was called again with other options; the first call counts and these options have no effect',
+        `llm-otel: startTelemetry was called again with another ${ignored.join(', ')}; the first call counts and this has no effect`,
       );
     return current;
   }
-  startedWith = wanted;
+  startedWith = options;
   const warn = startDiagnostics(options.env ?? process.env);
   const environment = new EnvironmentReader(options.env ?? process.env, warn);
   try {
@@ -238,6 +238,16 @@ function optionMs(
 
 function warnOfApiCopies(environment: EnvironmentReader): void {
   for (const problem of inspectApiCopies().problems) environment.warn(problem);
+}
+
+/** Options that are set and are not what they were. A second call that sets nothing asks for nothing else. */
+function differing(options: TelemetryOptions, before: TelemetryOptions): string[] {
+  return (Object.keys(options) as (keyof TelemetryOptions)[]).filter(
+    (name) =>
+      name !== 'env' &&
+      options[name] !== undefined &&
+      JSON.stringify(options[name]) !== JSON.stringify(before[name]),
+  );
 }
 
 /** For tests: forgets what was started and takes the globals back. */

@@ -29,7 +29,8 @@ const SEVERITY_INFO = 9;
 
 /**
  * Sends run events as OTLP log records and tells what became of them by the true HTTP status. One request an
- * `export`, no retry: a record leaves the caller's queue only on `ok`.
+ * `export`, no retry: a record leaves the caller's queue only on `ok`. An empty list sends an empty request, which asks
+ * the receiver whether it is one.
  */
 export function createEventExporter(options: EventExporterOptions = {}): EventExporter {
   const environment = new EnvironmentReader(options.env ?? process.env, (message) =>
@@ -67,7 +68,6 @@ export function createEventExporter(options: EventExporterOptions = {}): EventEx
   return {
     url: target.url,
     async export(records): Promise<DeliveryOutcome> {
-      if (records.length === 0) return { ok: true };
       let body: Uint8Array;
       try {
         body = codec.encode(records.map(toLogRecord));

@@ -56,6 +56,13 @@ describe('createEventExporter', () => {
     expect(request.resourceLogs[0]?.resource.attributes).toEqual(resource);
   });
 
+  it('asks with an empty request whether the receiver is one', async () => {
+    expect(await exporter().export([])).toEqual({ ok: true });
+    expect(sink.requests).toMatchObject([{ signal: 'logs', body: Buffer.alloc(0) }]);
+    sink.answerWith((response) => response.writeHead(404).end());
+    expect(await exporter().export([])).toMatchObject({ ok: false, status: 404 });
+  });
+
   it('puts records of one resource into one group', async () => {
     await exporter().export([step({ a: 1 }), step({ a: 2 }), { ...step('note'), resource: { other: true } }]);
     const request = decodeRequest(
