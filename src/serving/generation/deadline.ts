@@ -4,7 +4,8 @@ import { diag } from '@opentelemetry/api';
 export interface Abandonable {
   /** `performance.now()` after which it counts as abandoned. */
   readonly deadline: number;
-  abandon(): void;
+  /** `type`: `error.type` when it is not the deadline. */
+  abandon(type?: string): void;
 }
 
 /**
@@ -41,13 +42,17 @@ export class DeadlineWatch {
         continue;
       }
       this.#live.delete(item);
-      try {
-        item.abandon();
-      } catch (error) {
-        diag.error(`llm-otel: closing an abandoned generation failed: ${String(error)}`);
-      }
+      close(item, undefined);
     }
     if (next < Infinity) this.#arm(next - now);
+  }
+
+  /** Closes all that is under way, due or not: the process ends. */
+  closeAll(type: string): void {
+    for (const item of this.#live) {
+      this.#live.delete(item);
+      close(item, type);
+    }
   }
 
   #arm(delay: number): void {
@@ -55,5 +60,13 @@ export class DeadlineWatch {
     const bounded = Math.min(Math.max(1, Math.ceil(delay)), 0x7fff_ffff);
     this.#timer = setTimeout(() => this.sweep(), bounded);
     this.#timer.unref();
+  }
+}
+
+function close(item: Abandonable, type: string | undefined): void {
+  try {
+    item.abandon(type);
+  } catch (error) {
+    diag.error(`llm-otel: closing a generation that nobody ended failed: ${String(error)}`);
   }
 }

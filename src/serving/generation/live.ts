@@ -1,5 +1,6 @@
 import { type Context, diag, type Span, SpanStatusCode } from '@opentelemetry/api';
 import { ATTR, type Outcome } from '../../conventions/index.ts';
+import { addExitHook } from '../../telemetry/exit.ts';
 import { instruments } from '../../telemetry/instruments/registry.ts';
 import { type Abandonable, DeadlineWatch } from './deadline.ts';
 import { hasFinishedListeners, publishFinished } from './finished.ts';
@@ -13,6 +14,26 @@ import { replyAttributes } from './span-attributes.ts';
 
 const cache = new SeriesCache(instruments);
 const watch = new DeadlineWatch();
+
+/** `error.type` of a generation that nobody ended. */
+const ABANDONED = 'abandoned';
+
+let watchingExit = false;
+
+/**
+ * What is under way when the process ends is closed in time for the last flush, with `error.type` `process_exit`. Only
+ * where spans are recorded: without an SDK there is nothing to flush, and no reason to listen to signals.
+ */
+function watchExit(): void {
+  watchingExit = true;
+  addExitHook({
+    name: 'open generations',
+    order: 50,
+    flush(reason) {
+      watch.closeAll(reason === 'drained' ? ABANDONED : 'process_exit');
+    },
+  });
+}
 
 /** Generations that have not ended, for tests and for the self-check. */
 export function liveGenerations(): number {
@@ -72,6 +93,7 @@ export class LiveGeneration implements Abandonable {
     this.#running.active.add(1);
     this.#running.awaitingFirstToken.add(1);
     watch.add(this);
+    if (!watchingExit && span.isRecording()) watchExit();
   }
 
   queueEnd(at: number): void {
@@ -138,9 +160,9 @@ export class LiveGeneration implements Abandonable {
     else this.abort(undefined);
   }
 
-  abandon(): void {
+  abandon(type = ABANDONED): void {
     if (this.ended) return;
-    this.#close('error', 'abandoned', 'nobody ended this generation', undefined);
+    this.#close('error', type, 'nobody ended this generation', undefined);
   }
 
   /** Takes everything back. The span is not ended, so that no processor sees it. */
@@ -189,7 +211,7 @@ export class LiveGeneration implements Abandonable {
     if (queueTime !== undefined) this.#running.queue.record(queueTime / 1000);
     series.duration(errorType).record(duration / 1000);
     series.requests(outcome, errorType).add(1);
-    if (type === 'abandoned') series.abandoned().add(1);
+    if (type === ABANDONED) series.abandoned().add(1);
     if (successful && firstTokenAfter !== undefined) series.timeToFirstToken().record(firstTokenAfter / 1000);
     if (timePerOutputToken !== undefined) series.timePerOutputToken().record(timePerOutputToken / 1000);
     const tokens = {

@@ -1,6 +1,7 @@
-import { type Context, context, SpanKind, trace } from '@opentelemetry/api';
+import { type Context, context, diag, SpanKind, trace } from '@opentelemetry/api';
 import type { Outcome } from '../../conventions/index.ts';
 import type { Generation, GenerationOptions, GenerationResult } from './generation.ts';
+import { InertGeneration } from './inert.ts';
 import { guarded, LiveGeneration, type RouteSource } from './live.ts';
 import { SERVING_SCOPE } from './series.ts';
 import { servingSettings } from './settings.ts';
@@ -30,7 +31,7 @@ export function startGeneration(options: GenerationOptions): Generation {
   const scope = currentRequestScope();
   if (!scope) return open(options, undefined);
   scope.explicitGeneration = true;
-  return open({ ...options, startTime: options.startTime ?? scope.startTime }, scope);
+  return open({ ...options, startTime: options?.startTime ?? scope.startTime }, scope);
 }
 
 /**
@@ -49,6 +50,15 @@ const lost = new FinalizationRegistry<LiveGeneration>((live) =>
 );
 
 function open(options: GenerationOptions, routeSource: RouteSource | undefined): Generation {
+  try {
+    return begin(options, routeSource);
+  } catch (error) {
+    diag.error(`llm-otel: a generation cannot be recorded: ${String(error)}`);
+    return new InertGeneration();
+  }
+}
+
+function begin(options: GenerationOptions, routeSource: RouteSource | undefined): Generation {
   const settings = servingSettings();
   const model = typeof options.model === 'string' && options.model !== '' ? options.model : 'unknown';
   const operation = options.operation ?? 'chat';

@@ -247,6 +247,24 @@ describe('the end of a generation', () => {
     expect(exporter.getFinishedSpans()).toHaveLength(0);
   });
 
+  it('does not stop the program when it cannot be recorded at all', async () => {
+    const broken = vi.spyOn(trace, 'getTracer').mockImplementation(() => {
+      throw new Error('broken SDK');
+    });
+    const generation = startGeneration({ model: newModel() });
+    broken.mockRestore();
+    generation.tokens(1);
+    const chunks: number[] = [];
+    async function* source() {
+      yield 1;
+      yield 2;
+    }
+    for await (const chunk of generation.track(source())) chunks.push(chunk);
+    generation.end();
+    expect(chunks).toEqual([1, 2]);
+    expect(() => startGeneration(undefined as never).fail(new Error('x'))).not.toThrow();
+  });
+
   it('never throws, whatever it is given', () => {
     const generation = startGeneration({ model: undefined as unknown as string });
     for (const odd of [Number.NaN, -1, Infinity, 'x', undefined, null, 1n, Symbol('x')]) {

@@ -1,4 +1,6 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
@@ -55,4 +57,32 @@ it('does not keep the process alive', async () => {
     { timeout: 20_000 },
   );
   expect(stdout).toBe('end of the program');
+});
+
+it('is closed in time for the last flush when a signal ends the process', async () => {
+  const child = spawn(
+    process.execPath,
+    [
+      '--input-type=module',
+      '--eval',
+      `import { trace } from '@opentelemetry/api';
+       import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
+       import { startGeneration } from ${JSON.stringify(start.href)};
+       trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [{
+         onStart() {},
+         onEnd: (span) => process.stdout.write(span.name + ' ' + span.attributes['error.type']),
+         forceFlush: async () => {},
+         shutdown: async () => {},
+       }] }));
+       globalThis.kept = startGeneration({ model: 'm' });
+       setInterval(() => {}, 1000);
+       process.kill(process.pid, 'SIGTERM');`,
+    ],
+    { cwd: fileURLToPath(new URL('.', import.meta.url)), stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const [output, [, signal]] = await Promise.all([
+    text(child.stdout),
+    once(child, 'exit') as Promise<[number | null, string | null]>,
+  ]);
+  expect([output, signal]).toEqual(['chat m process_exit', 'SIGTERM']);
 });
