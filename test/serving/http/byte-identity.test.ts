@@ -23,7 +23,7 @@ const source = () => Readable.from(TOKENS.map((token) => Buffer.from(token)));
 
 interface Running {
   port: number;
-  close(): void | Promise<void>;
+  close: (this: void) => void | Promise<void>;
 }
 async function plain(handler: RequestListener): Promise<Running> {
   const server: Server = createServer(handler);
@@ -141,7 +141,7 @@ const PROGRAMS: Record<string, () => Promise<Running>> = {
       return reply;
     });
     const server = serveHono({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' });
-    return { port: await bound(server as NetServer), close: () => void server.close() };
+    return { port: await bound(server), close: () => void server.close() };
   },
 };
 const PATHS: Record<string, string[]> = {

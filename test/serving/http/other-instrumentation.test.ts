@@ -1,4 +1,4 @@
-import { trace } from '@opentelemetry/api';
+import { SpanKind, trace } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { createServer } from 'node:http';
 import { describe, expect, it } from 'vitest';
@@ -25,7 +25,7 @@ describe('beside @opentelemetry/instrumentation-http', () => {
     for (const model of ['m1', 'm2']) {
       await exchange(port, request('POST', PATH, JSON.stringify({ model, stream: true })));
       const generation = await recording.spans.find((span) => span.name === `chat ${model}`);
-      const servers: ReadableSpan[] = recording.spans.ended.filter((span) => span.kind === 1);
+      const servers: ReadableSpan[] = recording.spans.ended.filter((span) => span.kind === SpanKind.SERVER);
       await recording.spans.find(
         (span) => span.spanContext().spanId === generation.parentSpanContext?.spanId,
       );
@@ -35,7 +35,7 @@ describe('beside @opentelemetry/instrumentation-http', () => {
     }
     server.close();
     recording.stop();
-    const servers = recording.spans.ended.filter((span) => span.kind === 1);
+    const servers = recording.spans.ended.filter((span) => span.kind === SpanKind.SERVER);
     expect(servers.map((span) => span.attributes['gen_ai.request.model'])).toEqual(['m1', 'm2']);
     expect(servers[0]?.attributes['llm.serving.chunks']).toBe(1);
     expect(inside).toEqual([servers[0]?.spanContext().spanId, true, servers[1]?.spanContext().spanId, true]);
@@ -46,15 +46,15 @@ describe('beside @opentelemetry/instrumentation-http', () => {
     const port = await listen(server);
     await exchange(port, request('GET', '/first'));
     // Another SDK that wraps the server after ours did.
-    const { emit } = server;
-    server.emit = function (this: typeof server, ...args: Parameters<typeof emit>) {
-      if (args[0] !== 'request') return emit.apply(this, args);
-      return trace.getTracer('other').startActiveSpan('theirs', { kind: 1 }, (span) => {
-        const result = emit.apply(this, args);
-        (args[2] as NodeJS.EventEmitter).once('close', () => span.end());
-        return result;
+    const wrapped = server as { emit: (this: typeof server, event: string, ...args: unknown[]) => boolean };
+    const ours = wrapped.emit;
+    wrapped.emit = function (event, ...args) {
+      if (event !== 'request') return ours.call(this, event, ...args);
+      return trace.getTracer('other').startActiveSpan('theirs', { kind: SpanKind.SERVER }, (span) => {
+        (args[1] as NodeJS.EventEmitter).once('close', () => span.end());
+        return ours.call(this, event, ...args);
       });
-    } as typeof emit;
+    };
     await exchange(port, request('GET', '/second'));
     await recording.spans.find((span) => span.name === 'theirs');
     server.close();

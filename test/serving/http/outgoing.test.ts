@@ -1,4 +1,4 @@
-import { context, trace } from '@opentelemetry/api';
+import { context, SpanKind, trace } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import http, { createServer, type IncomingHttpHeaders, request as outgoing } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -23,7 +23,9 @@ afterAll(() => {
 
 const url = (path: string) => `http://127.0.0.1:${port}${path}`;
 const client = (path: string) =>
-  recording.spans.find((span) => span.kind === 2 && String(span.attributes['url.full']).includes(path));
+  recording.spans.find(
+    (span) => span.kind === SpanKind.CLIENT && String(span.attributes['url.full']).includes(path),
+  );
 const within = <T>(work: () => Promise<T>) =>
   trace.getTracer('test').startActiveSpan('caller', async (span) => {
     const result = await work();

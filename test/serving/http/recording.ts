@@ -1,4 +1,4 @@
-import { context, propagation, trace } from '@opentelemetry/api';
+import { context, propagation, SpanKind, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-base';
@@ -30,7 +30,7 @@ export class Spans implements SpanProcessor {
     return new Promise((resolve) => this.#waiting.push({ matches, resolve }));
   }
   server(path: string): Promise<ReadableSpan> {
-    return this.find((span) => span.kind === 1 && span.attributes['url.path'] === path);
+    return this.find((span) => span.kind === SpanKind.SERVER && span.attributes['url.path'] === path);
   }
   /** The generation below a SERVER span. */
   async generation(path: string): Promise<ReadableSpan> {

@@ -172,10 +172,11 @@ describe('the context of a request', () => {
   async function contexts(handler: (message: IncomingMessage) => Promise<void>) {
     const seen = new Map<string, string | undefined>();
     const port = await serve((message, response) => {
-      void handler(message).then(() => {
+      void (async () => {
+        await handler(message);
         seen.set(String(message.url), activeSpanId());
         response.end(message.url);
-      });
+      })();
     });
     return { port, seen };
   }

@@ -1,3 +1,4 @@
+import { SpanKind } from '@opentelemetry/api';
 import compression from 'compression';
 import express from 'express';
 import { once } from 'node:events';
@@ -109,7 +110,10 @@ describe('a streamed generation', () => {
       ];
       const next = () => {
         const piece = pieces.shift();
-        if (piece === undefined) return void response.end();
+        if (piece === undefined) {
+          response.end();
+          return;
+        }
         written.push(performance.now() - started);
         response.write(piece);
         // A time that differs from piece to piece, without a timer: work.
@@ -394,9 +398,9 @@ describe('a program that records its generations itself', () => {
     });
     await exchange(port, request('POST', PATH, JSON.stringify(ASK)));
     await recording.spans.server(PATH);
-    expect(recording.spans.ended.filter((span) => span.kind === 0).map((span) => span.name)).toEqual([
-      'chat early',
-    ]);
+    expect(
+      recording.spans.ended.filter((span) => span.kind === SpanKind.INTERNAL).map((span) => span.name),
+    ).toEqual(['chat early']);
   });
 });
 

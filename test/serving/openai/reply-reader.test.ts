@@ -1,5 +1,5 @@
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import fc from 'fast-check';
+import { array, assert, integer, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canDecode, ReplyDecoder } from '../../../src/serving/openai/reply-decoder.ts';
 import type { ReplyFacts } from '../../../src/serving/openai/reply-facts.ts';
@@ -25,8 +25,8 @@ const sse = { id: 'c1', finishReasons: ['stop'], text: ['Grüße 🌍!'], done: 
 describe('a streamed reply', () => {
   it('is read the same at any cut of its bytes', () => {
     const bytes = Buffer.from(STREAM);
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: bytes.length - 1 }), { maxLength: 40 }), (cuts) => {
+    assert(
+      property(array(integer({ min: 1, max: bytes.length - 1 }), { maxLength: 40 }), (cuts) => {
         const { facts, content, reader } = reading('text/event-stream; charset=utf-8');
         const at = [...new Set(cuts)].sort((a, b) => a - b);
         [0, ...at].forEach((from, i) => reader.push(bytes.subarray(from, at[i]), from));

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, constantFrom, nat, property, tuple } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type SseEvent, SseParser } from '../../../src/serving/openai/sse-parser.ts';
 
@@ -53,12 +53,12 @@ describe('an event stream', () => {
     expect(parse(['data: 0123456789\n\n'.repeat(100)], 20)).toMatchObject({ skipped: 0 });
   });
   it('gives the same events however the stream is cut', () => {
-    const line = fc.constantFrom('data: x', 'data: {"a":1}', ': c', 'event: e', 'data', '', '', 'id: 1');
-    const ending = fc.constantFrom('\n', '\r', '\r\n');
-    fc.assert(
-      fc.property(
-        fc.array(fc.tuple(line, ending), { maxLength: 30 }),
-        fc.array(fc.nat(200), { maxLength: 20 }),
+    const line = constantFrom('data: x', 'data: {"a":1}', ': c', 'event: e', 'data', '', '', 'id: 1');
+    const ending = constantFrom('\n', '\r', '\r\n');
+    assert(
+      property(
+        array(tuple(line, ending), { maxLength: 30 }),
+        array(nat(200), { maxLength: 20 }),
         (lines, cuts) => {
           const text = lines.map(([content, end]) => content + end).join('');
           const at = [...new Set(cuts.filter((cut) => cut < text.length))].sort((a, b) => a - b);

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, boolean, constant, dictionary, integer, json, oneof, property, string } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TopLevelScanner } from '../../../src/serving/openai/top-level-scanner.ts';
 
@@ -32,14 +32,14 @@ describe('scanning a large body', () => {
     expect(scan(']]}}"')).toEqual({});
   });
   it('agrees with JSON.parse for every object, at any size of piece', () => {
-    const scalar = fc.oneof(fc.string({ maxLength: 20 }), fc.integer(), fc.boolean(), fc.constant(null));
-    const value = fc.oneof(
+    const scalar = oneof(string({ maxLength: 20 }), integer(), boolean(), constant(null));
+    const value = oneof(
       scalar,
-      fc.json().map((text) => JSON.parse(text) as unknown),
+      json().map((text) => JSON.parse(text) as unknown),
     );
-    const key = fc.string({ maxLength: 8 }).filter((name) => name !== '__proto__');
-    fc.assert(
-      fc.property(fc.dictionary(key, value), fc.integer({ min: 1, max: 7 }), (body, size) => {
+    const key = string({ maxLength: 8 }).filter((name) => name !== '__proto__');
+    assert(
+      property(dictionary(key, value), integer({ min: 1, max: 7 }), (body, size) => {
         const scalars = Object.entries(body).filter(
           ([, entry]) => (entry === null || typeof entry !== 'object') && JSON.stringify(entry).length < 500,
         );
