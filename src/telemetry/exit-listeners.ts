@@ -14,6 +14,7 @@ type ExitSignal = Extract<ExitReason, NodeJS.Signals>;
 const EXIT_SIGNALS: readonly ExitSignal[] = ['SIGTERM', 'SIGINT'];
 /** A program that records something in every `beforeExit` is not kept alive for ever. */
 const MAX_DRAIN_FLUSHES = 10;
+const ERROR_FLUSH_PAUSE_MS = 5000;
 
 /**
  * Listens for the ends of the process. Node's own behaviour is kept: a signal that nobody else listens to ends the
@@ -72,8 +73,20 @@ export function installExitListeners(actions: ExitActions): () => void {
     endBySignal(signal);
   };
 
+  /** At most one a while: a program may live through a storm of errors. */
+  let nextErrorFlush = 0;
+  const flushBesideError = (): void => {
+    if (performance.now() < nextErrorFlush) return;
+    nextErrorFlush = performance.now() + ERROR_FLUSH_PAUSE_MS;
+    void actions.flushBeside('uncaughtException');
+  };
+
   const onUncaughtException = (error: unknown): void => {
-    if (process.listenerCount('uncaughtException') > 1) return;
+    if (process.listenerCount('uncaughtException') > 1) {
+      // They decide; many of them flush something of their own and then exit, which leaves us time as well.
+      flushBesideError();
+      return;
+    }
     // The process dies of the first error; what fails while it is flushed changes nothing.
     if (crashing) return;
     crashing = true;

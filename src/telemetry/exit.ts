@@ -14,8 +14,8 @@ export interface ExitHook {
   /** Last and synchronous, in `process.on('exit')`: only what can be done without waiting. */
   sync?(reason: ExitReason): void;
   /**
-   * True: `flush` is also called when a signal arrives and the program has a listener of its own for it, so that
-   * it may well go on running. For flushes that end nothing. Default false: only when the process really ends.
+   * True: `flush` is also called when a signal or an uncaught error arrives and the program has a listener of its
+   * own for it, so that it may well go on running. For flushes that end nothing. Default false: only when the process really ends.
    */
   readonly beside?: boolean;
   /** Is there anything that another flush could deliver? Asked when the loop drains again after one. Default: no. */

@@ -61,13 +61,7 @@ export function startTelemetry(options: TelemetryOptions = {}): Telemetry {
 function start(options: TelemetryOptions, environment: EnvironmentReader): Telemetry {
   const drops = new DropCounter();
   const endpoint = baseUrl(resolveTarget('traces', silent(options), options));
-  const health = new EndpointHealth({
-    name: endpoint,
-    lost: () => drops.total(),
-    log: (message) => environment.warn(message),
-    now: Date.now,
-  });
-  const shared = { environment, drops, health };
+  const shared = { environment, drops, healthOf: healthByReceiver(environment, drops) };
   const attributes = resolveResource(options, environment, processFacts());
   const shutdownTimeoutMs = resolveShutdownTimeout(options, environment);
   const pipelines: ExportPipeline<unknown>[] = [];
@@ -151,6 +145,28 @@ function partOf(provider: Pick<Part, 'shutdown'>, pipeline: ExportPipeline<unkno
   return {
     forceFlush: () => pipeline?.queue.flush() ?? Promise.resolve(),
     shutdown: () => provider.shutdown(),
+  };
+}
+
+/** Outages are told apart by receiver: signals may go to different ones. */
+function healthByReceiver(
+  environment: EnvironmentReader,
+  drops: DropCounter,
+): (target: Target) => EndpointHealth {
+  const known = new Map<string, EndpointHealth>();
+  return (target) => {
+    const name = baseUrl(target);
+    let health = known.get(name);
+    if (!health) {
+      health = new EndpointHealth({
+        name,
+        lost: () => drops.total(),
+        log: (message) => environment.warn(message),
+        now: Date.now,
+      });
+      known.set(name, health);
+    }
+    return health;
   };
 }
 

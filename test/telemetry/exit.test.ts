@@ -127,6 +127,14 @@ describe('the end of a process', () => {
     expect(names()).toEqual(['work']);
   });
 
+  it('flushes while a listener of the program is busy with an uncaught error', async () => {
+    const program = startProgram('throwsHandledThenExits', { OTEL_BSP_SCHEDULE_DELAY: '600000' });
+    await sink.until(() => names().length > 0);
+    program.child.stdin.end();
+    expect(await program.ended).toMatchObject({ code: 9 });
+    expect(names()).toEqual(['work']);
+  });
+
   it('runs only synchronous work on process.exit(), keeps its code and says what was lost', async () => {
     const ending = await run('exits');
     expect(ending.code).toBe(3);

@@ -22,9 +22,13 @@ export class DeliveryChannel {
 
   async deliver(body: Uint8Array): Promise<DeliveryOutcome> {
     const outcome = readOutcome(await this.#sender.send(body), this.#sender.target.url, this.#partial);
-    if (outcome.ok) this.#health?.succeeded();
-    else if (outcome.kind === 'refused') this.#health?.refused(outcome.message);
-    else this.#health?.failed(outcome.message);
+    const { signal } = this.#sender.target;
+    if (outcome.ok) this.#health?.succeeded(signal);
+    else if (outcome.kind === 'refused') {
+      // It answers, whatever it says.
+      this.#health?.succeeded(signal);
+      this.#health?.refused(outcome.message);
+    } else this.#health?.failed(signal, outcome.message);
     return outcome;
   }
 

@@ -13,10 +13,12 @@ export interface EndpointHealthOptions {
 
 /**
  * Turns the results of many exports into few lines: one when the receiver fails, one a minute while it lasts, one
- * when it answers again, each with since when and how much was lost.
+ * when it answers again, each with since when and how much was lost. Signals that fail together, or one after the
+ * other, are one outage; it is over when each of them has got through.
  */
 export class EndpointHealth {
   readonly #options: EndpointHealthOptions;
+  readonly #failing = new Set<string>();
   #since: number | undefined;
   #lostBefore = 0;
   #nextLine = 0;
@@ -28,7 +30,8 @@ export class EndpointHealth {
   }
 
   /** The receiver did not take a request; the data is kept. `message` names the receiver. */
-  failed(message: string): void {
+  failed(signal: string, message: string): void {
+    this.#failing.add(signal);
     const { now, lost, log } = this.#options;
     const time = now();
     if (this.#since === undefined) {
@@ -55,8 +58,8 @@ export class EndpointHealth {
     this.#options.log(`${message}${more}; this data is lost`);
   }
 
-  succeeded(): void {
-    if (this.#since === undefined) return;
+  succeeded(signal: string): void {
+    if (!this.#failing.delete(signal) || this.#failing.size > 0 || this.#since === undefined) return;
     const duration = span(this.#options.now() - this.#since);
     this.#since = undefined;
     this.#options.log(`${this.#options.name} answers again after ${duration}, ${this.#loss()}`);

@@ -13,7 +13,8 @@ import type { OtlpTarget } from '../settings/target.ts';
 interface Shared {
   readonly environment: EnvironmentReader;
   readonly drops: DropCounter;
-  readonly health: EndpointHealth;
+  /** One a receiver, since signals may go to different ones. */
+  readonly healthOf: (target: OtlpTarget) => EndpointHealth;
 }
 
 /** Collections kept through an outage: ten minutes at the default interval; the oldest gives way. */
@@ -29,7 +30,8 @@ export function createTracePipeline(target: OtlpTarget, shared: Shared): ExportP
       await completeResources(spans);
       return codec.encode(spans);
     },
-    ...shared,
+    drops: shared.drops,
+    health: shared.healthOf(target),
   });
 }
 
@@ -40,7 +42,8 @@ export function createLogPipeline(target: OtlpTarget, shared: Shared): ExportPip
     settings: resolveQueue('OTEL_BLRP', shared.environment),
     partial: codec.partial,
     encode: (records) => codec.encode(records),
-    ...shared,
+    drops: shared.drops,
+    health: shared.healthOf(target),
   });
 }
 
@@ -62,7 +65,8 @@ export function createMetricPipeline(
     encode: ([collection]) => (collection as EncodedCollection).body,
     count: (collection) => collection.points,
     whenFull: 'oldest',
-    ...shared,
+    drops: shared.drops,
+    health: shared.healthOf(target),
   });
 }
 

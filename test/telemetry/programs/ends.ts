@@ -75,6 +75,14 @@ const ways: Record<string, () => void> = {
       throw new Error('survivable');
     }, 1);
   },
+  /** As error reporters do: something asynchronous of their own, and then the exit. */
+  throwsHandledThenExits: () => {
+    stayAlive();
+    process.on('uncaughtException', () => {
+      process.stdin.once('end', () => process.exit(9)).resume();
+    });
+    throw new Error('reported elsewhere');
+  },
   throwsWithRejectionListener: () => {
     process.on('unhandledRejection', () => process.stdout.write('must not be called\n'));
     setTimeout(() => {
