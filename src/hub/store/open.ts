@@ -46,6 +46,7 @@ export function openSqliteStore(options: StoreOptions): SqliteStore {
     const records = readJournal(journalDirectory, watermark, settings);
     return new SqliteStore({
       settings,
+      directory,
       rows: new Rows(database, (error) => {
         settings.log(
           'error',

@@ -30,6 +30,7 @@ import type { Settings } from './settings.ts';
 import { StepRing } from './step-ring.ts';
 import type {
   HistogramSeries,
+  HistogramQuery,
   MetricQuery,
   NumberSeries,
   PointsQuery,
@@ -55,6 +56,7 @@ const RETAIN_EVERY_MS = 10 * 60_000;
 
 export interface StoreParts {
   settings: Settings;
+  directory: string;
   rows: Rows;
   databaseFile: string;
   journalDirectory: string;
@@ -67,6 +69,8 @@ export interface StoreParts {
 
 /** The embedded store. Made by `openStore`. */
 export class SqliteStore implements Store {
+  /** Data directory, absolute. */
+  readonly directory: string;
   readonly #settings: Settings;
   readonly #rows: Rows;
   readonly #unlock: () => void;
@@ -95,6 +99,7 @@ export class SqliteStore implements Store {
   constructor(parts: StoreParts) {
     const { settings, rows } = parts;
     this.#settings = settings;
+    this.directory = parts.directory;
     this.#rows = rows;
     this.#unlock = parts.unlock;
     this.#resources = new Resources(rows);
@@ -206,7 +211,7 @@ export class SqliteStore implements Store {
     });
   }
 
-  async histograms(query: MetricQuery): Promise<HistogramSeries[]> {
+  async histograms(query: HistogramQuery): Promise<HistogramSeries[]> {
     return await this.#reads.ask('histograms', () => {
       this.#rows.commit();
       return { query, live: this.#unsealed(query, liveRows) };
@@ -277,6 +282,11 @@ export class SqliteStore implements Store {
         frozen: this.#frozen,
       });
     });
+  }
+
+  /** Chunks of metrics in the database. */
+  chunkCount(): number {
+    return (this.#rows.sql('SELECT count(*) AS n FROM chunk').get() as { n: number }).n;
   }
 
   close(): Promise<void> {

@@ -36,7 +36,7 @@ export interface Store {
   /** Points of the number series of a metric that match, per series, oldest first; `maxPoints` as above, 0 = all. */
   points(query: PointsQuery): Promise<NumberSeries[]>;
   /** Histogram points (explicit and exponential) of the series that match, oldest first. */
-  histograms(query: MetricQuery): Promise<HistogramSeries[]>;
+  histograms(query: HistogramQuery): Promise<HistogramSeries[]>;
 
   traces(query: TraceQuery): Promise<{ traces: TraceSummary[]; total: number }>;
   trace(traceId: string): Promise<SpanInfo[]>;
@@ -76,6 +76,15 @@ export interface MetricQuery {
   where: Record<string, string>;
   from: number;
   to: number;
+}
+export interface HistogramQuery extends MetricQuery {
+  /**
+   * Thins what comes back to about a point in each of so many equal columns of the range (a column holds what lies
+   * after its start, up to and with its end) such that no increase is lost: of cumulative histograms the last point
+   * of a column and those beside a reset are kept; of delta histograms the points of a column are added up, where
+   * their buckets are the same. Absent: every point.
+   */
+  columns?: number;
 }
 export interface PointsQuery extends MetricQuery {
   maxPoints: number;

@@ -4,7 +4,7 @@ import type { NumberColumns } from '../chunks/number-chunk.ts';
 import type { StepColumns } from '../chunks/step-chunk.ts';
 import type {
   HistogramSeries,
-  MetricQuery,
+  HistogramQuery,
   NumberSeries,
   PointsQuery,
   SeriesQuery,
@@ -60,7 +60,7 @@ export interface Questions {
   };
   instruments: { ask: { lastSeen: Map<number, number> }; answer: InstrumentInfo[] };
   points: { ask: { query: PointsQuery; live: LiveNumbers[] }; answer: NumberSeries[] };
-  histograms: { ask: { query: MetricQuery; live: LiveRows[] }; answer: HistogramSeries[] };
+  histograms: { ask: { query: HistogramQuery; live: LiveRows[] }; answer: HistogramSeries[] };
   traces: { ask: TraceQuery; answer: { traces: TraceSummary[]; total: number } };
   trace: { ask: { id: string }; answer: SpanInfo[] };
 }

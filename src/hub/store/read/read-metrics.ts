@@ -2,12 +2,13 @@ import type { InstrumentInfo } from '../../../conventions/index.ts';
 import { decodeHistogramChunk, type HistogramRow } from '../chunks/histogram-chunk.ts';
 import { decodeNumberChunk, emptyNumbers, type NumberColumns } from '../chunks/number-chunk.ts';
 import { type ChunkRow, SELECT_CHUNK } from '../metrics/series.ts';
-import type { HistogramSeries, MetricQuery, NumberSeries, PointsQuery } from '../store.ts';
+import type { HistogramQuery, HistogramSeries, MetricQuery, NumberSeries, PointsQuery } from '../store.ts';
 import { toStoredHistogram } from './histogram-bounds.ts';
 import { lowerBound, m4, upperBound } from './m4.ts';
 import type { LiveNumbers, LiveRows } from './protocol.ts';
 import { matchingSeries } from './series-match.ts';
 import type { ReadDatabase } from './sql.ts';
+import { thinHistogram } from './thin-histogram.ts';
 
 export function readInstruments(db: ReadDatabase, lastSeen: ReadonlyMap<number, number>): InstrumentInfo[] {
   const rows = db.all<{
@@ -77,7 +78,7 @@ export function readPoints(
 
 export function readHistograms(
   db: ReadDatabase,
-  query: MetricQuery,
+  query: HistogramQuery,
   live: readonly LiveRows[],
 ): HistogramSeries[] {
   const heads = new Map(live.map((one) => [one.series, one.rows]));
@@ -96,6 +97,9 @@ export function readHistograms(
     const begin = Math.max(0, (first < 0 ? rows.length : first) - 1);
     rows = rows.slice(begin).filter((row) => row.time <= query.to);
     if (rows.length === 0) continue;
+    if (query.columns !== undefined) {
+      rows = thinHistogram(rows, query, query.columns, identity.temporality === 'delta');
+    }
     found.push({
       ...identity,
       kind: kind as HistogramSeries['kind'],
