@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CsvSink, JsonSink, LOCAL_FORMATS, type RunSink } from '../../src/trackers/index.ts';
 import { csvCell } from '../../src/trackers/local/csv.ts';

@@ -118,6 +118,18 @@ describe('a run whose process ends', () => {
     expect(records.at(-2)).toMatchObject({ event: 'llm.training.step' });
   });
 
+  it('by its own exit after a signal is killed, with everything in its journal', async () => {
+    const dir = temporaryFolder();
+    const running = program(dir, ['own-exit']);
+    await running.ready();
+    running.child.kill('SIGTERM');
+    expect(await running.ended).toMatchObject({ code: 0, signal: null });
+    const { records } = await journalOf(dir);
+    withoutHoles(records);
+    expect(records).toHaveLength(52);
+    expect(records.at(-1)?.attributes['llm.run.status']).toBe('killed');
+  });
+
   it('with the receiver down keeps everything in its journal, and says where it is', async () => {
     const dir = temporaryFolder();
     const ending = await program(dir, ['return'], 'http://127.0.0.1:1').ended;

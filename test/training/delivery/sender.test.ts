@@ -102,6 +102,14 @@ describe('a sender', () => {
     expect(receiver.seqs()).toEqual(range(0, 249));
   });
 
+  it('does not take the word of a receiver that has never accepted anything against a single record', async () => {
+    const { sender: made, receiver } = sender(1);
+    receiver.answer = () => refused;
+    expect(await made.drain(drain)).toMatchObject({ acknowledged: -1, refused: 0 });
+    receiver.answer = () => ({ ok: true });
+    expect(await made.drain(drain)).toMatchObject({ acknowledged: 0, delivered: 1 });
+  });
+
   it('keeps everything for a receiver that wants other credentials, and tells it once', async () => {
     const { sender: made, receiver, troubles } = sender(5);
     receiver.answer = () => unauthorized;

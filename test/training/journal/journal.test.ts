@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compressSegment } from '../../../src/training/journal/compress.ts';
 import { listSegments, type JournalProblem, readJournal } from '../../../src/training/journal/reader.ts';

@@ -51,6 +51,13 @@ const ENDS: Record<string, () => unknown> = {
     setInterval(() => {}, 1000);
     say('ready');
   },
+  /** A program that leaves at SIGTERM, without a word about its run. */
+  'own-exit': () => {
+    process.on('SIGTERM', () => process.exit(0));
+    steps(50);
+    setInterval(() => {}, 1000);
+    say('ready');
+  },
   /** Steps until it is killed, yielding to the event loop. */
   endless: async () => {
     let told = false;
