@@ -1,4 +1,4 @@
-import type { MetricQuery, SeriesIdentity } from '../store/store.ts';
+import type { HistogramQuery, SeriesIdentity } from '../store/store.ts';
 import { type HistogramIncrement, histogramIncrements } from './histogram-increase.ts';
 import { type Increment, type Window, increments } from './increase.ts';
 import type { Reading } from './reading.ts';
@@ -20,9 +20,10 @@ export interface Histogram {
  */
 const COUNTER_POINTS = 8000;
 
-/** The counters of a metric; those of a histogram are its counts. */
-export async function readCounters(reading: Reading, query: MetricQuery): Promise<Counter[]> {
-  const sums = (await reading.points({ ...query, maxPoints: COUNTER_POINTS, before: true })).filter(
+/** The counters of a metric; those of a histogram are its counts. `columns` as in `readHistograms`. */
+export async function readCounters(reading: Reading, query: HistogramQuery): Promise<Counter[]> {
+  const { columns: _, ...all } = query;
+  const sums = (await reading.points({ ...all, maxPoints: COUNTER_POINTS, before: true })).filter(
     (series) => series.kind === 'sum',
   );
   if (sums.length > 0) {
@@ -39,7 +40,11 @@ export async function readCounters(reading: Reading, query: MetricQuery): Promis
   }));
 }
 
-export async function readHistograms(reading: Reading, query: MetricQuery): Promise<Histogram[]> {
+/**
+ * The histograms of a metric. With `columns`, reports are thinned to the columns of the range: what a window takes up
+ * is exact where it begins and ends with a column.
+ */
+export async function readHistograms(reading: Reading, query: HistogramQuery): Promise<Histogram[]> {
   const all = await reading.histograms(query);
   const seen = sightings(
     all.map((series) => ({ ...series, times: series.points.map((point) => point.time) })),

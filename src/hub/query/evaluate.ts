@@ -151,7 +151,12 @@ async function statistic(
   grid: Cells,
   of: Parameters<typeof statisticByCell>[2],
 ): Promise<Evaluated> {
-  const read = await readHistograms(reading, { name, where: {}, ...bothWindows(window) });
+  const read = await readHistograms(reading, {
+    name,
+    where: {},
+    ...bothWindows(window),
+    columns: 2 * grid.count,
+  });
   const histograms = read.filter(({ identity }) => matches(identity, where));
   const now = histograms.map((histogram) => histogram.increments(window));
   const before = histograms.map((histogram) => histogram.increments(windowBefore(window)));
@@ -182,7 +187,8 @@ async function matching(
   where: Readonly<Record<string, string>>,
   window: Window,
 ): Promise<Counter[]> {
-  const counters = await readCounters(reading, { name, where: {}, ...bothWindows(window) });
+  const columns = 2 * cells(window, SPARK_POINTS).count;
+  const counters = await readCounters(reading, { name, where: {}, ...bothWindows(window), columns });
   return counters.filter(({ identity }) => matches(identity, where));
 }
 const each = (counters: readonly Counter[], window: Window): Increment[][] =>

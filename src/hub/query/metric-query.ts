@@ -50,7 +50,7 @@ export async function queryMetric(reading: Reading, question: MetricQuestion): P
     window,
     question.maxPoints === 0 ? MOST_CELLS : Math.min(MOST_CELLS, question.maxPoints),
   );
-  const query = { name: instrument.name, where: question.where, from, to };
+  const query = { name: instrument.name, where: question.where, from, to, columns: grid.count };
   if (agg === 'rate' || agg === 'increase') {
     const counters = await readCounters(reading, query);
     const unit = agg === 'rate' ? perSecond(countUnit(instrument)) : countUnit(instrument);

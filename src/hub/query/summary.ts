@@ -16,6 +16,9 @@ import { evaluate } from './evaluate.ts';
 import type { Increment, Window } from './increase.ts';
 import type { Reading } from './reading.ts';
 
+/** A summary has one value for its window; columns keep reads small and coverage fine enough. */
+const SUMMARY_COLUMNS = 60;
+
 /** Objectives of serving, in seconds. */
 export interface Objectives {
   ttft?: number;
@@ -36,7 +39,7 @@ export async function performanceSummary(
   where: Record<string, string> = {},
   objectives: Objectives = {},
 ): Promise<PerformanceSummary> {
-  const query = (name: string) => ({ name, where, ...window });
+  const query = (name: string) => ({ name, where, ...window, columns: SUMMARY_COLUMNS });
   const counters = async (name: string) =>
     (await readCounters(reading, query(name))).map((counter) => over(counter, window));
   const buckets = async (name: string) => merged(await histograms(name));
