@@ -201,20 +201,44 @@ function sentHeader(response: ServerResponse, name: string): string | undefined 
   return text ? new RegExp(`^${name}:[ \\t]*(.*?)[ \\t]*$`, 'im').exec(text)?.[1] : undefined;
 }
 
-/** Gives the body of a request to whoever observes it: as it comes, or what a body parser has made of it already. */
-function feedBody(request: IncomingMessage, sink: { chunk(chunk: Uint8Array): void; end(): void }): void {
-  if (request.readableEnded || request.complete) {
+interface BodySink {
+  chunk(chunk: Uint8Array): void;
+  end(): void;
+}
+
+/**
+ * Gives the body of a request to whoever observes it: as the parser brings it; as the program reads it, when a part
+ * had come before; or what a body parser has made of it already.
+ */
+function feedBody(request: IncomingMessage, sink: BodySink): void {
+  if (request.readableEnded) {
     const { body } = request as { body?: unknown };
-    const text = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body ?? {});
-    sink.chunk(typeof text === 'string' ? Buffer.from(text) : text);
+    const known = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body ?? {});
+    sink.chunk(bytesOf(known));
     sink.end();
-    return;
+  } else if (request.complete || request.readableLength > 0) {
+    const emit = request.emit.bind(request);
+    request.emit = (event: string | symbol, ...args: unknown[]): boolean => {
+      // A stream emits `data` for every way of reading.
+      if (event === 'data' && isChunk(args[0])) sink.chunk(bytesOf(args[0]));
+      else if (event === 'end') sink.end();
+      return emit(event, ...args);
+    };
+  } else {
+    const push = request.push.bind(request);
+    request.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
+      const more = push(chunk, encoding);
+      if (chunk === null) sink.end();
+      else if (isChunk(chunk)) sink.chunk(bytesOf(chunk));
+      return more;
+    };
   }
-  const push = request.push.bind(request);
-  request.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
-    const more = push(chunk, encoding);
-    if (chunk === null) sink.end();
-    else if (chunk instanceof Uint8Array) sink.chunk(chunk);
-    return more;
-  };
+}
+
+function isChunk(chunk: unknown): chunk is string | Uint8Array {
+  return typeof chunk === 'string' || chunk instanceof Uint8Array;
+}
+
+function bytesOf(chunk: string | Uint8Array): Uint8Array {
+  return typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
 }

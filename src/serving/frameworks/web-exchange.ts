@@ -9,7 +9,7 @@ import type {
 } from '../http/exchange-observer.ts';
 import { foreignScopes, type RequestScope } from '../http/request-scope.ts';
 
-/** A body beyond this is not copied to be read beside. */
+/** A body is not read beside beyond this. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 /** An exchange of Web `Request` and `Response`, for servers that have no messages of `node:http`. */
@@ -52,8 +52,9 @@ export class WebExchange implements ObservedRequest, RequestScope {
   /** Gives back the response with its body passed through. */
   async reply(response: Response): Promise<Response> {
     if (!this.#observer) return response;
-    // The handler has read the body by now: so has this.
-    await this.#bodyRead;
+    // When the handler has read the body, so has this, in a moment. A reply to a body that is still on its way does
+    // not wait for it.
+    await Promise.race([this.#bodyRead, new Promise((resolve) => setTimeout(resolve, 0))]);
     const reply: ObservedReply = {
       statusCode: response.status,
       header: (name) => response.headers.get(name) ?? undefined,
@@ -84,12 +85,15 @@ export class WebExchange implements ObservedRequest, RequestScope {
     this.#close({ endTime: performance.now(), completed: false, error: known }, reply);
   }
 
+  /** Reads a copy of the body as it comes; what is beyond the bound is left to the handler alone. */
   async #readBody(): Promise<void> {
     try {
-      const length = Number(this.#request.headers.get('content-length') ?? 0);
-      if (this.#request.body && !this.#request.bodyUsed && length <= MAX_BODY_BYTES) {
-        const body = new Uint8Array(await this.#request.clone().arrayBuffer());
-        this.#tell((observer) => observer.requestChunk(body));
+      const copy = this.#request.bodyUsed ? undefined : this.#request.clone().body;
+      let bytes = 0;
+      for await (const chunk of copy ?? []) {
+        bytes += chunk.byteLength;
+        this.#tell((observer) => observer.requestChunk(chunk));
+        if (bytes > MAX_BODY_BYTES) break;
       }
       this.#tell((observer) => observer.requestEnd());
     } catch (error) {

@@ -1,5 +1,6 @@
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { context } from '@opentelemetry/api';
+import express from 'express';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,7 +9,7 @@ import { ATTR, METRIC } from '../../../src/conventions/index.ts';
 import { onGenerationEnd } from '../../../src/serving/generation/finished.ts';
 import { startHttp } from '../../../src/serving/http/index.ts';
 import { observeOpenAi } from '../../../src/serving/openai/index.ts';
-import { instrumentHandler, startGeneration } from '../../../src/serving/index.ts';
+import { expressMiddleware, instrumentHandler, startGeneration } from '../../../src/serving/index.ts';
 import { newModel, seriesOf, total } from '../generation/recorded.ts';
 import {
   type Asked,
@@ -180,6 +181,36 @@ describe('a bare handler that reads its body by events', () => {
     await once(server, 'close');
     expect(total(METRIC.servingRequests, model)).toBe(1);
     expect(tokens(model, 'output')).toBe(77);
+  });
+});
+
+describe('an adapter that comes after something that waits', () => {
+  it('still reads the body that has come meanwhile', async () => {
+    const model = newModel();
+    const app = express();
+    app.use((request, _response, next) => {
+      // As a session store or a rate limiter would: the body has come whole, and nobody has read it yet.
+      const wait = (): void => (request.complete ? next() : void setImmediate(wait));
+      wait();
+    });
+    app.use(expressMiddleware());
+    app.use(express.json());
+    app.post(ROUTE, (request, response) => {
+      response.json(jsonReply((request.body as Asked).model));
+    });
+    const server = app.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const ended = generationEnd();
+    const reply = await fetch(
+      `http://127.0.0.1:${(server.address() as AddressInfo).port}${ROUTE}`,
+      post({ model }),
+    );
+    expect(await reply.json()).toEqual(jsonReply(model));
+    await ended;
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+    expect(tokens(model, 'output')).toBe(5);
   });
 });
 

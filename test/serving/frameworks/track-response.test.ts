@@ -110,6 +110,15 @@ describe('instrumentFetchHandler', () => {
     expect(tokens(model, 'output')).toBe(4);
   });
 
+  it('does not hold a reply back for a body that is still on its way', async () => {
+    const model = newModel();
+    const never = new ReadableStream<Uint8Array>({ pull: () => new Promise(() => {}) });
+    const handler = instrumentFetchHandler(() => new Response('no', { status: 401 }));
+    const init = { method: 'POST', body: never, duplex: 'half' } as RequestInit;
+    const response = await handler(new Request(`http://localhost${ROUTE}?${model}`, init));
+    expect([response.status, await response.text()]).toEqual([401, 'no']);
+  });
+
   it('hands the error of a handler on, and counts it', async () => {
     const model = newModel();
     const error = new RangeError('bug');
