@@ -1,5 +1,6 @@
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
+import { asSdk2Span } from '../attach/sdk1-span.ts';
 import type { DropCounter } from '../dropped.ts';
 import type { EndpointHealth } from './endpoint-health.ts';
 import type { EnvironmentReader } from '../settings/environment-reader.ts';
@@ -28,7 +29,7 @@ export function createTracePipeline(target: OtlpTarget, shared: Shared): ExportP
     partial: codec.partial,
     encode: async (spans) => {
       await completeResources(spans);
-      return codec.encode(spans);
+      return codec.encode(spans.map(asSdk2Span));
     },
     drops: shared.drops,
     health: shared.healthOf(target),

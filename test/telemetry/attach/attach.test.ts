@@ -4,6 +4,7 @@ import {
   BatchSpanProcessor,
   InMemorySpanExporter,
   NodeTracerProvider,
+  type ReadableSpan,
   SimpleSpanProcessor,
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace-node';
@@ -35,6 +36,27 @@ afterEach(async () => {
   diag.disable();
   await ours.close();
   await theirs.close();
+});
+
+/** A span as sdk-trace-base 1.30 gives it: no instrumentationScope, no parentSpanContext. */
+const sdk1Span = (name: string) => ({
+  name,
+  kind: 0,
+  spanContext: () => ({ traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), traceFlags: 1 }),
+  parentSpanId: 'c'.repeat(16),
+  startTime: [1, 0],
+  endTime: [2, 0],
+  duration: [1, 0],
+  status: { code: 0 },
+  attributes: {},
+  links: [],
+  events: [],
+  ended: true,
+  resource: { attributes: { 'service.name': 'old' } },
+  instrumentationLibrary: { name: 'lib', version: '1' },
+  droppedAttributesCount: 0,
+  droppedEventsCount: 0,
+  droppedLinksCount: 0,
 });
 
 function registerTheirs(...spanProcessors: SpanProcessor[]): NodeTracerProvider {
@@ -114,15 +136,20 @@ describe('beside another SDK', () => {
     expect(Object.keys(foreign)).toEqual(['getTracer']);
   });
 
-  it('uses addSpanProcessor where the SDK has it', () => {
-    const added: unknown[] = [];
+  it('uses addSpanProcessor where the SDK has it, and reads the spans of SDK 1.x', async () => {
+    const added: SpanProcessor[] = [];
     const foreign = {
       getTracer: () => trace.getTracer('noop'),
-      addSpanProcessor: (processor: unknown) => added.push(processor),
+      addSpanProcessor: (processor: SpanProcessor) => added.push(processor),
     };
     trace.setGlobalTracerProvider(foreign);
-    start();
+    const telemetry = start();
     expect(added).toHaveLength(1);
+    added[0]?.onEnd(sdk1Span('old') as unknown as ReadableSpan);
+    await telemetry.forceFlush();
+    expect(ours.spans()).toMatchObject([
+      { name: 'old', traceId: 'a'.repeat(32), parentSpanId: 'c'.repeat(16) },
+    ]);
   });
 
   it('starts no provider when OTEL_CONFIG_FILE leaves that to another SDK', () => {

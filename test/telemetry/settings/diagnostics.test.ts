@@ -20,6 +20,17 @@ describe('what a person reads on standard error', () => {
     expect(stderr).toContain('spans of this process are not recorded');
   });
 
+  it('says so also when that other version has a logger, which does not hear us', async () => {
+    const { stderr } = await runProgram('voices.ts', ['otherVersionWithLogger']);
+    expect(stderr).toContain('set up by @opentelemetry/api 1.8.0');
+  });
+
+  it('has the spans too with OTEL_TRACES_EXPORTER=console', async () => {
+    const env = { OTEL_TRACES_EXPORTER: 'console' };
+    const { stdout } = await runProgram('voices.ts', ['console'], { env });
+    expect(stdout).toContain("name: 'to the console'");
+  });
+
   it('warns of a bad OTEL_LOG_LEVEL, and says nothing at all with none', async () => {
     const loud = await runProgram('voices.ts', ['plain'], { env: { OTEL_LOG_LEVEL: 'loud' } });
     expect(loud.stderr).toBe(
