@@ -1,6 +1,3 @@
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
-
 /** What a bounded load did, as the client saw it. */
 export interface LoadResult {
   sent: number;
@@ -76,7 +73,7 @@ async function one(number: number, options: LoadOptions, result: LoadResult): Pr
   }
   let deltas = 0;
   try {
-    for await (const line of createInterface({ input: Readable.fromWeb(response.body as never) })) {
+    for await (const line of linesOf(response)) {
       if (!line.startsWith('data: {')) continue;
       const event = JSON.parse(line.slice('data: '.length)) as { choices: unknown[]; usage?: Usage };
       if (event.usage) count(event.usage, result);
@@ -89,6 +86,20 @@ async function one(number: number, options: LoadOptions, result: LoadResult): Pr
   } catch (error) {
     if (!giveUp.signal.aborted) throw error;
   }
+}
+
+/** The lines of a streamed reply. Leaving the loop gives the rest up. */
+async function* linesOf(response: Response): AsyncGenerator<string> {
+  let text = '';
+  for await (const piece of (response.body as ReadableStream<Uint8Array>).pipeThrough(
+    new TextDecoderStream(),
+  )) {
+    text += piece;
+    const lines = text.split('\n');
+    text = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (text) yield text;
 }
 
 interface Usage {

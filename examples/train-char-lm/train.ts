@@ -5,6 +5,7 @@
  *
  * Telemetry goes to OTEL_EXPORTER_OTLP_ENDPOINT (default http://127.0.0.1:4318).
  */
+import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { init, jit, type numpy as np, tree } from '@jax-js/jax';
 import { startRun } from 'llm-otel/training';
@@ -83,6 +84,8 @@ while (step < steps) {
         { 'train/loss': loss, 'train/learning_rate': learningRate, 'train/grad_norm': gradientNorm },
         { step, epoch: step / stepsPerEpoch, tokens: batch * shape.context, samples: batch },
       );
+      // jax-js computes without giving the event loop a turn; without one nothing can be sent before the end.
+      await setImmediate();
       if (step % 50 === 0) console.log(`step ${String(step).padStart(4)}  loss ${loss.toFixed(3)}`);
     }
   });
