@@ -30,7 +30,12 @@ export function startProgram(
   });
   const terminate = () => void child.kill('SIGTERM');
   options.signal.addEventListener('abort', terminate, { once: true });
-  const forget = () => options.signal.removeEventListener('abort', terminate);
+  // However this process ends, it leaves no child behind.
+  process.once('exit', terminate);
+  const forget = () => {
+    options.signal.removeEventListener('abort', terminate);
+    process.off('exit', terminate);
+  };
   void ended.then(forget, forget);
 
   const line = (pattern: RegExp) =>
