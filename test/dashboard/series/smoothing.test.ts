@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_SMOOTHING, smooth } from '../../../src/dashboard/page/series/smoothing.ts';
+import { densityOf, MAX_SMOOTHING, smooth } from '../../../src/dashboard/page/series/smoothing.ts';
 
 const steps = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const weight = fc.double({ min: 0, max: MAX_SMOOTHING, noNaN: true });
@@ -22,8 +22,7 @@ describe('smoothing', () => {
 
   it('is not biased towards zero at the start', () => {
     expect(smooth([0, 1], [10, 20], 0.9)[0]).toBeCloseTo(10, 12);
-    // (0.9 * 0.1 * 10 + 0.1 * 20) / (1 - 0.81)
-    expect(smooth([0, 1], [10, 20], 0.9)[1]).toBeCloseTo(2.9 / 0.19, 12);
+    expect(smooth([0, 1], [10, 20], 0.9)[1]).toBeCloseTo((0.9 * 10 + 20) / 1.9, 12);
   });
 
   it('stays within the values that it averages', () => {
@@ -56,14 +55,36 @@ describe('smoothing', () => {
     const x = steps(10_000);
     const y = x.map((i) => 4 * Math.exp(-i / 3000) + 1);
     const kept = x.filter((i) => i % 10 === 0);
+    const density = densityOf([{ x: kept, total: x.length }]);
     const whole = smooth(x, y, 0.99);
     const reduced = smooth(
       kept,
       kept.map((i) => y[i] ?? 0),
       0.99,
-      x.length,
+      density,
     );
     for (const [i, at] of kept.entries())
       expect(Math.abs((reduced[i] ?? 0) - (whole[at] ?? 0))).toBeLessThan(0.02);
+  });
+
+  it('goes by distance: a sparse line lags no further behind than a dense one beside it', () => {
+    const dense = steps(1000);
+    const sparse = dense.filter((i) => i % 100 === 0);
+    const density = densityOf([dense, sparse].map((x) => ({ x, total: x.length })));
+    const last =
+      smooth(
+        sparse,
+        sparse.map((i) => -i),
+        0.9,
+        density,
+      ).at(-1) ?? 0;
+    expect(Math.abs(last - -900)).toBeLessThan(1);
+  });
+
+  it('of points one apart is the same with and without their density', () => {
+    const y = [3, 1, 4, 1, 5];
+    expect(densityOf([{ x: steps(5), total: 5 }])).toBe(1);
+    expect(smooth(steps(5), y, 0.7, 1)).toEqual(smooth(steps(5), y, 0.7));
+    expect(densityOf([{ x: [7], total: 1 }])).toBeUndefined();
   });
 });

@@ -317,14 +317,15 @@ function drawMarks(chart: uPlot, marks: readonly PlotMark[], color: string): voi
   let drawn = Number.NEGATIVE_INFINITY;
   for (const { x } of marks) {
     const at = Math.round(chart.valToPos(x, 'x', true));
-    // Marks nearer than a pixel are one mark to the eye; the legend has the count.
-    if (at < bbox.left || at > bbox.left + bbox.width || at - drawn < ratio) continue;
+    // Marks on top of each other are one mark to the eye; the legend has the count.
+    if (at < bbox.left || at > bbox.left + bbox.width || at - drawn < arm) continue;
     drawn = at;
     ctx.moveTo(at - arm, middle - arm);
     ctx.lineTo(at + arm, middle + arm);
     ctx.moveTo(at + arm, middle - arm);
     ctx.lineTo(at - arm, middle + arm);
   }
+  ctx.setLineDash([]);
   ctx.lineWidth = 1.75 * ratio;
   ctx.strokeStyle = color;
   ctx.stroke();

@@ -8,7 +8,7 @@ import { RunSeries, type SeriesSource, type SeriesState } from '../data/run-seri
 import { displayUnit, formatCount } from '../format/quantity.ts';
 import { type Line, lineOf, xOf } from '../series/columns.ts';
 import { joinLines } from '../series/join.ts';
-import { smooth } from '../series/smoothing.ts';
+import { densityOf, smooth } from '../series/smoothing.ts';
 import type { Range } from '../state/address.ts';
 import { address, go } from '../state/view.ts';
 
@@ -182,10 +182,13 @@ function draw(
   const parts: Line[] = [];
   const lines: CardLine[] = [];
   const marks: { x: number }[] = [];
-  plan.forEach((line, i) => {
+  const read = plan.flatMap((line, i) => {
     const columns = states[i]?.columns;
-    if (columns === null || columns === undefined || columns.total === 0) return;
-    const raw = lineOf(columns, axis, line.startedAt);
+    if (columns === null || columns === undefined || columns.total === 0) return [];
+    return [{ line, columns, raw: lineOf(columns, axis, line.startedAt) }];
+  });
+  const density = densityOf(read.map(({ raw, columns }) => ({ x: raw.x, total: columns.total })));
+  for (const { line, columns, raw } of read) {
     for (const point of columns.nonFinite) {
       const x = xOf(point.step, point.time, axis, line.startedAt);
       if (!Number.isNaN(x)) marks.push({ x });
@@ -197,13 +200,13 @@ function draw(
       ...(line.dashed ? { dash: [5, 4] } : {}),
     };
     if (weight > 0) {
-      parts.push(raw, { x: raw.x, y: smooth(raw.x, raw.y, weight, columns.total) });
+      parts.push(raw, { x: raw.x, y: smooth(raw.x, raw.y, weight, density) });
       lines.push({ ...shown, alpha: 0.25, width: 1, silent: true }, { ...shown, width: 2 });
     } else {
       parts.push(raw);
       lines.push(shown);
     }
-  });
+  }
   return { data: joinLines(parts), lines, marks: marks.sort((a, b) => a.x - b.x) };
 }
 

@@ -1,11 +1,13 @@
 import type { RunSummary } from '../../../conventions/hub-api.ts';
+import { Swatch } from '../chart/card.tsx';
+import { lineColor } from '../chart/palette.ts';
 import { clockOffset, loaded, runs } from '../data/hub.ts';
 import { formatClock, formatDateTime, formatDuration } from '../format/clock.ts';
 import { formatCount, formatNumber } from '../format/quantity.ts';
 import { fromJsonNumber } from '../series/columns.ts';
 import { orderRuns, searchRuns, STATUS_TONE, tagText } from '../series/run-order.ts';
 import { MAX_RUNS } from '../state/address.ts';
-import { address, go, linkTo, now, selectRun } from '../state/view.ts';
+import { address, go, isDark, linkTo, now, selectRun } from '../state/view.ts';
 import { follow } from './header.tsx';
 import { shownRuns } from './shown-runs.ts';
 
@@ -80,6 +82,10 @@ function RunRow({ run, selected }: { run: RunSummary; selected: boolean }) {
   const full = !selected && chosen.length >= MAX_RUNS;
   const loss = run.last['train/loss'];
   const value = loss === undefined ? undefined : fromJsonNumber(loss.value);
+  const place = shownRuns.value.findIndex((one) => one.id === run.id);
+  // The lines of several runs are told apart by colour: the list says which is whose.
+  const color =
+    shownRuns.value.length > 1 && place >= 0 ? lineColor(isDark.value ? 'dark' : 'light', place) : undefined;
   const open = (): void => go({ view: 'runs', runs: [run.id], zoom: null });
   return (
     <tr class={selected ? 'selected' : undefined} data-run={run.id}>
@@ -99,7 +105,7 @@ function RunRow({ run, selected }: { run: RunSummary; selected: boolean }) {
           onClick={follow(open)}
           title={`${run.name}\n${run.id}`}
         >
-          {run.name}
+          {color !== undefined && <Swatch color={color} />} {run.name}
         </a>
         <span class="sub">
           <Status run={run} />
