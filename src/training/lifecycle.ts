@@ -59,6 +59,7 @@ export class RunLifecycle {
   #endSeq = -1;
   #finishing: Promise<DeliveryState> | undefined;
   #closed = false;
+  #closing: Promise<void> | undefined;
   #signal: 'SIGTERM' | 'SIGINT' | undefined;
   #touchedAt: number;
   #cursorSaved: number;
@@ -259,8 +260,13 @@ export class RunLifecycle {
     }
   }
 
-  async #close(): Promise<void> {
-    if (this.#closed) return;
+  /** Lets go of everything. Once; who comes later waits for it too. */
+  #close(): Promise<void> {
+    this.#closing ??= this.#release();
+    return this.#closing;
+  }
+
+  async #release(): Promise<void> {
     this.#closed = true;
     const { sender, writer, lock, registry, exporterShutdown, sealing } = this.#parts;
     clearInterval(this.#timer);

@@ -50,7 +50,7 @@ export async function startRun(options: StartRunOptions): Promise<Run> {
   const telemetry = currentTelemetry() ?? start(options, tell);
   const clock = options.clock ?? new SystemClock();
   const rank = readRank(env, options);
-  const journalDir = options.journalDir ?? env[ENV.journalDir.name] ?? ENV.journalDir.default;
+  const journalDir = options.journalDir ?? (env[ENV.journalDir.name] || ENV.journalDir.default);
   const [claim, source] = await Promise.all([
     claimRun({ options, env, rank, journalDir, tell }),
     readSourceInfo(process.cwd(), process.argv),
@@ -122,6 +122,7 @@ function assemble(inputs: AssemblyInputs) {
   const monotonic = (): number => clock.monotonic();
   const epochNow = (): number => clock.epoch(clock.monotonic());
 
+  let toldOfLoss = false;
   const log = new RunLog({
     writer,
     outbox,
@@ -134,11 +135,16 @@ function assemble(inputs: AssemblyInputs) {
       tell(
         `The journal in ${dir} cannot be written (${error.message}). The run goes on, and its records go to the receiver from memory; what neither of them takes is lost. Free or mend the disk, or set ${ENV.journalDir.name}.`,
       ),
-    onHealed: () => tell(`The journal in ${dir} can be written again.`),
+    onHealed: () => {
+      toldOfLoss = false;
+      tell(`The journal in ${dir} can be written again.`);
+    },
     onLost: (count) => {
       dropped.add(count);
+      if (toldOfLoss) return;
+      toldOfLoss = true;
       tell(
-        `${count} steps were given up: the journal cannot be written, and the receiver has not taken them.`,
+        `Steps are given up, ${count} to begin with: the journal cannot be written, and the receiver has not taken them. The run's stats() count them.`,
       );
     },
   });
@@ -221,6 +227,7 @@ function assemble(inputs: AssemblyInputs) {
     addExitHook,
     flushTelemetry: () => telemetry?.forceFlush() ?? Promise.resolve(),
     sealing: async () => {
+      await writer.settled();
       await Promise.all(sealing);
     },
     onTrouble: tell,

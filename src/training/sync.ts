@@ -5,7 +5,7 @@ import { Sender } from './delivery/sender.ts';
 import { JournalSource } from './delivery/source.ts';
 import { CursorFile } from './journal/cursor.ts';
 import { type JournalInfo, listJournals } from './journal/list.ts';
-import { acquireLock } from './journal/lock.ts';
+import { acquireLock, type FolderLock } from './journal/lock.ts';
 import { type Past, readPast } from './journal/past.ts';
 import type { JournalProblem } from './journal/reader.ts';
 import { encodeRecord } from './journal/record.ts';
@@ -82,7 +82,7 @@ export interface SyncReport {
  */
 export async function syncJournals(options: SyncOptions = {}): Promise<SyncReport> {
   const env = options.env ?? process.env;
-  const journalDir = options.journalDir ?? env[ENV.journalDir.name] ?? ENV.journalDir.default;
+  const journalDir = options.journalDir ?? (env[ENV.journalDir.name] || ENV.journalDir.default);
   const exporter =
     options.exporter ??
     createEventExporter({
@@ -127,7 +127,13 @@ async function syncJournal(
 ): Promise<{ journal: SyncedJournal; down: string | undefined }> {
   const { runId, rank, name, project, dir } = info;
   const base = { runId, rank, name, project, dir, sent: 0, refused: 0, interrupted: false, problems: [] };
-  const lock = acquireLock(dir);
+  let lock: FolderLock | undefined;
+  try {
+    lock = acquireLock(dir);
+  } catch (error) {
+    const message = `Its folder cannot be locked: ${error instanceof Error ? error.message : String(error)}`;
+    return { journal: { ...base, state: 'failed', message }, down };
+  }
   if (!lock)
     return {
       journal: { ...base, state: 'live', message: 'A process writes to it; it delivers its records itself.' },

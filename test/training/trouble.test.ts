@@ -79,7 +79,7 @@ describe('a run on a full disk', () => {
     }
     const { dropped } = run.stats();
     expect(dropped).toBeGreaterThan(250);
-    expect(troubles.join()).toContain('steps were given up');
+    expect(troubles.join()).toContain('Steps are given up');
     receiver.answer = () => ({ ok: true });
     await run.finish();
     expect(receiver.records[0]?.eventName).toBe('llm.run.start');

@@ -43,6 +43,8 @@ export interface SenderOptions {
 const SUSPECTS_OF_A_STRANGER = 3;
 const SUSPECTS_OF_A_FRIEND = 100;
 
+const TELL_AGAIN_MS = 60_000;
+
 const DEFAULT_LIMIT: BatchLimit = { records: 1000, bytes: 1024 * 1024 };
 
 /**
@@ -66,6 +68,8 @@ export class Sender {
   #accepted = false;
   #failures = 0;
   #trouble: 'unavailable' | 'refusing' | 'unauthorized' | undefined;
+  /** When each kind of trouble was told last: one that comes and goes must not fill the log. */
+  readonly #toldAt = new Map<string, number>();
   #lastError: string | undefined;
   #delivered = 0;
   #refused = 0;
@@ -237,7 +241,8 @@ export class Sender {
     this.#trouble = kind;
     this.#failures++;
     this.#lastError = message;
-    if (known) return false;
+    if (known || performance.now() - (this.#toldAt.get(kind) ?? -Infinity) < TELL_AGAIN_MS) return false;
+    this.#toldAt.set(kind, performance.now());
     const advice =
       kind === 'unauthorized'
         ? 'Set OTEL_EXPORTER_OTLP_HEADERS (or the option headers) to the credentials it wants'

@@ -26,8 +26,6 @@ export interface LockOwner {
 /** A process on another machine cannot be looked up: its lock counts for this long after it was last touched. */
 const FOREIGN_LOCK_MS = 10 * 60_000;
 
-const held = new Set<string>();
-
 function lockPath(dir: string): string {
   return join(dir, 'lock');
 }
@@ -78,8 +76,6 @@ function isAlive(owner: LockOwner, dir: string, now: number): boolean {
       return false;
     }
   }
-  if (owner.pid === process.pid && owner.started === (processStat(process.pid)?.started ?? null))
-    return held.has(owner.token);
   if (owner.boot !== null && owner.boot !== bootId()) return false;
   const stat = processStat(owner.pid);
   // a zombie is a process that has ended and that nobody has asked about yet
@@ -114,7 +110,6 @@ export class FolderLock {
   }
 
   release(): void {
-    if (!held.delete(this.#token)) return;
     if (lockOwner(this.#dir)?.token !== this.#token) return;
     try {
       unlinkSync(lockPath(this.#dir));
@@ -139,7 +134,6 @@ export function acquireLock(dir: string): FolderLock | undefined {
   };
   for (let attempt = 0; attempt < 3; attempt++) {
     if (create(dir, owner)) {
-      held.add(owner.token);
       return new FolderLock(dir, owner.token);
     }
     if (isLocked(dir)) return undefined;

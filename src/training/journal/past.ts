@@ -23,11 +23,16 @@ export interface Past {
 }
 
 const TOTAL_TOKENS = 'train/tokens';
+/** Keys of records that belong to a step without being one. */
+const BESIDE_TRAINING = /^(val|dpo|lora)\//;
+/** Segments with steps but without a sum of tokens: after so many, the run is taken not to count tokens. */
+const MAX_LOOKED = 3;
 
 /** Reads the end of a rank's journal: newest segments first, until there is a step. Undefined when there is nothing. */
 export async function readPast(dir: string): Promise<Past | undefined> {
   const segments = await listSegments(dir);
   let past: Past | undefined;
+  let looked = 0;
   for (const segment of segments.toReversed()) {
     let last: JournalRecord | undefined;
     let step: number | undefined;
@@ -46,6 +51,7 @@ export async function readPast(dir: string): Promise<Past | undefined> {
         resource: header.resource,
       };
       if (record.event !== EVENT.trainingStep || typeof record.body !== 'object') continue;
+      if (!Object.keys(record.body).some((key) => !BESIDE_TRAINING.test(key))) continue;
       step = stepOf(record) ?? step;
       const total = record.body[TOTAL_TOKENS];
       if (typeof total === 'number') tokens = total;
@@ -56,10 +62,9 @@ export async function readPast(dir: string): Promise<Past | undefined> {
       past.lastTime = last.time;
       if (last.event === EVENT.runEnd) past.ended = last.attributes[ATTR.runStatus] as RunEndStatus;
     }
-    if (step === undefined) continue;
-    past.lastStep = step;
-    past.totalTokens = tokens ?? 0;
-    break;
+    if (past.lastStep < 0 && step !== undefined) past.lastStep = step;
+    if (tokens !== undefined) past.totalTokens = tokens;
+    if (past.lastStep >= 0 && (tokens !== undefined || ++looked >= MAX_LOOKED)) break;
   }
   if (!past) return undefined;
   // what a receiver has acknowledged was recorded, even if a power cut took it from the disk

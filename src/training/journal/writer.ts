@@ -5,7 +5,7 @@ import { encodeHeader, type SegmentHeader, segmentName } from './segment.ts';
 /** What the journal needs of a file system; given as an option so that a full or dead disk can be simulated. */
 export type JournalFs = Pick<
   typeof fs,
-  'mkdirSync' | 'openSync' | 'writeSync' | 'ftruncateSync' | 'fsyncSync' | 'closeSync'
+  'mkdirSync' | 'openSync' | 'writeSync' | 'ftruncateSync' | 'fsyncSync' | 'fsync' | 'closeSync'
 >;
 
 /** When written data is forced to the disk: a killed process loses nothing without it, a power cut may. */
@@ -33,6 +33,7 @@ export class JournalWriter {
   readonly #fsync: FsyncPolicy;
   readonly #fs: JournalFs;
   readonly #onSealed: (path: string) => void;
+  readonly #closing = new Set<Promise<void>>();
   #fd: number | undefined;
   #path = '';
   /** Bytes of the open segment that are known to be whole records. */
@@ -58,17 +59,30 @@ export class JournalWriter {
     if (this.#size >= this.#segmentBytes) this.seal();
   }
 
-  /** Closes the open segment; the next append opens another. */
+  /**
+   * Ends the open segment; the next append opens another. It is forced to the disk and closed beside the program's
+   * work, since that can take long; `settled()` waits for it.
+   */
   seal(): void {
     const fd = this.#fd;
     if (fd === undefined) return;
     this.#fd = undefined;
-    try {
-      if (this.#fsync !== 'never') this.#fs.fsyncSync(fd);
-    } finally {
-      this.#fs.closeSync(fd);
-    }
-    this.#onSealed(this.#path);
+    const path = this.#path;
+    const closed = new Promise<void>((resolve) => {
+      const close = (): void => {
+        this.#fs.closeSync(fd);
+        resolve();
+      };
+      if (this.#fsync === 'seal') this.#fs.fsync(fd, close);
+      else close();
+    }).then(() => this.#onSealed(path));
+    this.#closing.add(closed);
+    void closed.finally(() => this.#closing.delete(closed));
+  }
+
+  /** Resolves when all sealed segments are on the disk and closed. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#closing);
   }
 
   #open(firstSeq: number, time: number): void {

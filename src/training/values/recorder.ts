@@ -49,6 +49,11 @@ const CHUNK_VALUES = 4096;
 const ROOM_FOR_DERIVED = DERIVATIONS.length;
 const NO_OPTIONS: StepOptions = {};
 
+/** What became of values that were tried on a shape. */
+const MISMATCH = -1;
+const FINITE = 0;
+const NON_FINITE = 1;
+
 /**
  * Turns the values of a step into a stored record: numbers are copied into a chunk of doubles, the keys are a shared
  * shape. Text is made of it only when the journal is written.
@@ -109,20 +114,20 @@ export class StepRecorder {
       else if (given.stepTime !== undefined) seconds = this.#number('stepTime', given.stepTime);
       else seconds = (now - this.#previous) / 1000;
       this.#previous = now;
-      if (seconds > 0) {
+      if (seconds > 0 && seconds < Infinity) {
         known = KNOWN.time;
         facts.stepTime = seconds;
       }
       if (given.tokens !== undefined) {
         facts.tokens = this.#number('tokens', given.tokens);
-        if (facts.tokens >= 0) {
+        if (facts.tokens >= 0 && facts.tokens < Infinity) {
           known |= KNOWN.tokens;
           facts.totalTokens += facts.tokens;
         }
       }
       if (given.samples !== undefined) {
         facts.samples = this.#number('samples', given.samples);
-        if (facts.samples >= 0) known |= KNOWN.samples;
+        if (facts.samples >= 0 && facts.samples < Infinity) known |= KNOWN.samples;
       }
     }
     let epoch = Number.NaN;
@@ -163,25 +168,43 @@ export class StepRecorder {
   }
 
   /**
-   * Copies the values to the chunk (a new one when it is full) and leaves their shape in `#shape`.
-   * Returns whether one is not finite.
+   * Copies the values to the chunk (a new one when it is full) and leaves their shape in `#shape`. Tries the shape of
+   * the last call, then the one that followed it before: loops alternate. Returns whether a value is not finite.
    */
   #copy(values: StepValues): boolean {
-    const keys = this.#shape.keys;
+    const shape = this.#shape;
+    let found = this.#fill(shape, values);
+    if (found !== MISMATCH) return found === NON_FINITE;
+    const { next } = shape;
+    if (next) {
+      found = this.#fill(next, values);
+      if (found !== MISMATCH) {
+        this.#shape = next;
+        return found === NON_FINITE;
+      }
+    }
+    const bad = this.#copySlowly(values);
+    shape.next = this.#shape;
+    return bad;
+  }
+
+  /** Copies values that have exactly the keys of a shape, in its order, and are all numbers. */
+  #fill(shape: InputShape, values: StepValues): number {
+    const keys = shape.keys;
     const count = keys.length;
     const chunk = this.#chunk;
     const first = this.#used + FIRST_VALUE;
-    if (first + count + ROOM_FOR_DERIVED > chunk.length) return this.#copySlowly(values);
-    let bad = false;
+    if (first + count + ROOM_FOR_DERIVED > chunk.length) return MISMATCH;
+    let found = FINITE;
     let i = 0;
     for (const key in values) {
-      if (i >= count || key !== keys[i]) return this.#copySlowly(values);
+      if (i >= count || key !== keys[i]) return MISMATCH;
       const value = values[key];
-      if (typeof value !== 'number') return this.#copySlowly(values);
+      if (typeof value !== 'number') return MISMATCH;
       chunk[first + i++] = value;
-      if (value - value !== 0) bad = true;
+      if (value - value !== 0) found = NON_FINITE;
     }
-    return i === count ? bad : this.#copySlowly(values);
+    return i === count ? found : MISMATCH;
   }
 
   /** Keys that were not given together last time, a value that is not a number, or a chunk that is full. */
@@ -211,7 +234,7 @@ export class StepRecorder {
     if (given !== undefined) {
       const step = typeof given === 'bigint' ? Number(given) : given;
       if (Number.isInteger(step)) {
-        this.lastStep = step;
+        if (training) this.lastStep = step;
         return step;
       }
       this.#around.onSkipped('step', `${typeof given} ${String(given)}, which is not a whole number`);

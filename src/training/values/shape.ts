@@ -32,6 +32,8 @@ export class InputShape {
   /** Place of the step time and the epoch among the keys; -1 when not given. */
   readonly stepTimeSlot: number;
   readonly epochSlot: number;
+  /** The shape that came after this one the last time that another came. */
+  next: InputShape | undefined;
   readonly #stored: (StoredShape | undefined)[] = Array.from({ length: KNOWN_COMBINATIONS });
   readonly #states: KeyStates;
 

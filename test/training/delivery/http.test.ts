@@ -58,7 +58,7 @@ describe('delivery over OTLP/HTTP', () => {
       body: { 'train/loss': Number.NaN, a: Infinity, b: -Infinity, c: 0.1 + 0.2, d: 5e-324 },
       resource: { attributes: { 'llm.run.id': run.id, 'llm.run.project': 'http' } },
     });
-    expect(Number((step?.body as Record<string, unknown>)['e'])).toBe(2);
+    expect(Number((step as unknown as { body: Record<string, unknown> }).body['e'])).toBe(2);
   });
 
   it('waits as a 503 with Retry-After asks, and sends the same records again', async () => {

@@ -69,7 +69,9 @@ describe('a line of the journal', () => {
           const back = decode(encodeRecord(record));
           expect(back).toEqual(record);
           for (const [key, value] of Object.entries(body))
-            expect(Object.is((back?.body as Record<string, number>)[key], value)).toBe(true);
+            expect(Object.is((back as unknown as { body: Record<string, number> }).body[key], value)).toBe(
+              true,
+            );
         },
       ),
     );
