@@ -47,16 +47,12 @@ export function openSqliteStore(options: StoreOptions): SqliteStore {
     return new SqliteStore({
       settings,
       directory,
-      rows: new Rows(database, (error) => {
-        settings.log(
-          'error',
-          `Rows could not be committed: ${error instanceof Error ? error.message : String(error)}`,
-        );
-      }),
+      rows: new Rows(database),
       databaseFile,
       journalDirectory,
       nextSequence: Math.max(watermark, newestEvent, records.at(-1)?.sequence ?? 0) + 1,
       generation: meta('generation'),
+      aliveAt: Math.max(meta('alive'), records.at(-1)?.arrival ?? 0),
       replay: records,
       unlock: () => lock.release(),
     });

@@ -9,14 +9,14 @@ const COMMIT_AFTER_MS = 250;
  */
 export class Rows {
   readonly database: DatabaseSync;
-  readonly #onFailure: (error: unknown) => void;
+  /** Called when rows that were written are lost. */
+  onFailure: (error: unknown) => void = () => undefined;
   #open = false;
   #timer: NodeJS.Timeout | undefined;
   readonly #statements = new Map<string, StatementSync>();
 
-  constructor(database: DatabaseSync, onFailure: (error: unknown) => void) {
+  constructor(database: DatabaseSync) {
     this.database = database;
-    this.#onFailure = onFailure;
   }
 
   /** A prepared statement, one a text. */
@@ -37,8 +37,8 @@ export class Rows {
     this.#timer = setTimeout(() => {
       try {
         this.commit();
-      } catch (error) {
-        this.#onFailure(error);
+      } catch {
+        // Reported by `commit`.
       }
     }, COMMIT_AFTER_MS).unref();
   }
@@ -50,7 +50,7 @@ export class Rows {
     try {
       this.database.exec('COMMIT');
     } catch (error) {
-      this.#onFailure(error);
+      this.onFailure(error);
       throw error;
     }
   }

@@ -13,7 +13,7 @@ import {
 import { shareTimes, type SharedTimes } from './metrics/shared-times.ts';
 import type { Rows } from './rows.ts';
 import { writeRun } from './runs/run-state.ts';
-import { runStatus } from './runs/run-status.ts';
+import { type Liveness, runStatus } from './runs/run-status.ts';
 import type { RunsIngest } from './runs/runs-ingest.ts';
 import { StepHead, type StepSeries } from './runs/step-series.ts';
 
@@ -21,6 +21,14 @@ import { StepHead, type StepSeries } from './runs/step-series.ts';
 const TURN_MS = 8;
 /** A chunk below this is read back and joined with what comes next, so that slow series get whole chunks. */
 const SMALL_CHUNK = 512;
+
+const ALWAYS_ALIVE: Liveness = {
+  now: 0,
+  interruptedAfterMs: Infinity,
+  instances: new Map(),
+  stoppedAt: 0,
+  openedAt: 0,
+};
 
 /** A chunk to be written: in place of `replaces`, when it swallowed a small one. */
 interface Sealed<S> {
@@ -52,6 +60,8 @@ export async function seal(parts: {
   generation: Generation;
   /** Series being sealed, for reads meanwhile. */
   frozen: Set<Series>;
+  /** Wall clock. */
+  now: number;
 }): Promise<void> {
   const { journal, rows, metrics, runs, generation, frozen } = parts;
   const { segment, watermark, steps } = await journal.between(() => {
@@ -74,11 +84,7 @@ export async function seal(parts: {
     for (const id of states) {
       const run = runs.live(id);
       if (run === undefined) continue;
-      const { status, endedAt } = runStatus(run, {
-        now: 0,
-        interruptedAfterMs: Infinity,
-        instances: new Map(),
-      });
+      const { status, endedAt } = runStatus(run, ALWAYS_ALIVE);
       texts.set(id, {
         text: writeRun(run),
         project: run.project,
@@ -109,6 +115,7 @@ export async function seal(parts: {
       }
       const meta = rows.sql('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
       meta.run('watermark', watermark);
+      meta.run('alive', parts.now);
       meta.run('generation', generation.value + 1);
     }, true);
     generation.value++;

@@ -1,29 +1,17 @@
-import type {
-  InstrumentInfo,
-  RunDetail,
-  RunSummary,
-  SeriesResponse,
-  SpanInfo,
-} from '../../conventions/index.ts';
+import type { InstrumentInfo, RunDetail, SeriesResponse, SpanInfo } from '../../conventions/index.ts';
 import { decodeRequest } from '../../otlp/index.ts';
 import type { OtlpRequest, PartialSuccess } from '../../otlp/model.ts';
-import { matches, numberToJson } from './attributes.ts';
 import { Changes } from './changes.ts';
 import { EventsIngest } from './events-ingest.ts';
 import { Instances } from './instances.ts';
 import { Journal } from './journal/journal.ts';
 import type { JournalRecord } from './journal/record.ts';
-import { HistogramHead } from './metrics/histogram-head.ts';
 import { MetricsIngest } from './metrics/metrics-ingest.ts';
-import { NumberHead } from './metrics/number-head.ts';
 import type { Series } from './metrics/series.ts';
-import type { LiveNumbers, LiveRows, LiveSteps, StepsAnswer } from './read/protocol.ts';
 import { ReadClient } from './read/read-client.ts';
 import { Resources } from './resources.ts';
 import { retain } from './retention.ts';
 import type { Rows } from './rows.ts';
-import { readRun } from './runs/run-state.ts';
-import { type Liveness, runDetail, runStatus, runSummary } from './runs/run-status.ts';
 import { RunsIngest } from './runs/runs-ingest.ts';
 import { type Generation, seal } from './seal.ts';
 import type { Settings } from './settings.ts';
@@ -31,7 +19,6 @@ import { StepRing } from './step-ring.ts';
 import type {
   HistogramSeries,
   HistogramQuery,
-  MetricQuery,
   NumberSeries,
   PointsQuery,
   RequestBody,
@@ -43,6 +30,7 @@ import type {
   TraceQuery,
 } from './store.ts';
 import { Tally } from './tally.ts';
+import { StoreReader } from './store-reader.ts';
 import { TracesIngest } from './traces/traces-ingest.ts';
 import { StoreUnavailableError } from './unavailable-error.ts';
 
@@ -50,8 +38,10 @@ import { StoreUnavailableError } from './unavailable-error.ts';
 const SEAL_JOURNAL_BYTES = 128 * 1024 * 1024;
 /** ... or after this long. */
 const SEAL_AFTER_MS = 5 * 60_000;
-/** Appends wait for the sealing under way when this many times as much is unsealed. */
+/** Appends wait for the sealing under way when this many times as much is unsealed; at twice that they are refused. */
 const OVERLOAD = 4;
+/** Pause after a sealing that failed (disk full, most likely). */
+const SEAL_RETRY_MS = 10_000;
 const RETAIN_EVERY_MS = 10 * 60_000;
 
 export interface StoreParts {
@@ -62,6 +52,8 @@ export interface StoreParts {
   journalDirectory: string;
   nextSequence: number;
   generation: number;
+  /** Wall clock when the hub was last known to live; 0 = never. */
+  aliveAt: number;
   /** Records found in the journal that are not in the database. */
   replay: Iterable<JournalRecord>;
   unlock: () => void;
@@ -83,7 +75,7 @@ export class SqliteStore implements Store {
   readonly #instances = new Instances();
   readonly #ring: StepRing;
   readonly #changes: Changes;
-  readonly #reads: ReadClient;
+  readonly #reader: StoreReader;
   readonly #journal: Journal;
   readonly #generation: Generation;
   readonly #frozen = new Set<Series>();
@@ -91,9 +83,10 @@ export class SqliteStore implements Store {
   #maintenance: Promise<void> = Promise.resolve();
   #sealing: Promise<void> | undefined;
   #sealTimer: NodeJS.Timeout | undefined;
+  #sealNotBefore = 0;
   readonly #retainTimer: NodeJS.Timeout;
   #replayed = false;
-  #failure: Error | undefined;
+  #failure: StoreUnavailableError | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(parts: StoreParts) {
@@ -102,6 +95,8 @@ export class SqliteStore implements Store {
     this.directory = parts.directory;
     this.#rows = rows;
     this.#unlock = parts.unlock;
+    rows.onFailure = (error) => this.#fail(error);
+    const openedAt = settings.now();
     this.#resources = new Resources(rows);
     this.#ring = new StepRing(settings.now());
     this.#metrics = new MetricsIngest(rows, this.#resources, this.#tally, settings.maxSeries);
@@ -113,7 +108,20 @@ export class SqliteStore implements Store {
       (error) => settings.log('error', `A listener of store changes failed: ${messageOf(error)}`),
     );
     this.#generation = { value: parts.generation };
-    this.#reads = new ReadClient(parts.databaseFile, () => this.#generation.value);
+    this.#reader = new StoreReader({
+      reads: new ReadClient(parts.databaseFile, () => this.#generation.value),
+      rows,
+      metrics: this.#metrics,
+      runs: this.#runs,
+      frozen: this.#frozen,
+      liveness: () => ({
+        now: settings.now(),
+        interruptedAfterMs: settings.interruptedAfterMs,
+        instances: this.#instances.seen,
+        stoppedAt: parts.aliveAt,
+        openedAt,
+      }),
+    });
     for (const record of parts.replay) {
       try {
         this.#apply(record, decodeRequest(record.signal, record.body.contentType, record.body.bytes));
@@ -139,97 +147,42 @@ export class SqliteStore implements Store {
   async append(request: OtlpRequest, body: RequestBody): Promise<PartialSuccess> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#closing !== undefined) throw new StoreUnavailableError('The store is closed.');
-    if (this.#overloaded()) await this.#sealing;
-    return await this.#journal.append(request.signal, body, (record) => this.#apply(record, request));
-  }
-
-  async runs(filter: Parameters<Store['runs']>[0]): Promise<{ runs: RunSummary[]; total: number }> {
-    const { project, status, limit = 100 } = filter;
-    const live = this.#liveness();
-    const { runs, total } = await this.#reads.ask('runs', () => {
-      this.#rows.commit();
-      return {
-        project,
-        status,
-        limit,
-        ...live,
-        live: this.#runs.allLive().map((run) => ({
-          id: run.id,
-          startedAt: run.startedAt,
-          matches:
-            (project === undefined || run.project === project) &&
-            (status === undefined || runStatus(run, live).status === status),
-        })),
-      };
-    });
-    const filled = runs.map(async (run) => {
-      if (typeof run !== 'string') return run;
-      const state = this.#runs.live(run);
-      return state === undefined ? await this.run(run) : runSummary(state, live);
-    });
-    return { runs: (await Promise.all(filled)).filter((run) => run !== undefined), total };
-  }
-
-  async run(id: string): Promise<RunDetail | undefined> {
-    const live = this.#runs.live(id);
-    if (live !== undefined) return runDetail(live, this.#liveness());
-    const text = await this.#reads.ask('runState', () => ({ id }));
-    // It may have come to life meanwhile; what was read is then as true as a moment ago.
-    return text === undefined ? undefined : runDetail(readRun(text), this.#liveness());
-  }
-
-  async series(query: SeriesQuery): Promise<SeriesResponse | undefined> {
-    const answer = await this.#reads.ask('steps', () => {
-      this.#rows.commit();
-      return {
-        query,
-        startedAt: this.#runs.live(query.run)?.startedAt,
-        live: [...this.#runs.series(query.run, query.key)].map(
-          (series): LiveSteps => ({
-            series: series.id,
-            heads: series.heads().map((head) => head.columns()),
-          }),
-        ),
-      };
-    });
-    return answer === undefined ? undefined : seriesResponse(query, answer);
-  }
-
-  async instruments(): Promise<InstrumentInfo[]> {
-    return await this.#reads.ask('instruments', () => {
-      this.#rows.commit();
-      return {
-        lastSeen: new Map(Array.from(this.#metrics.metrics(), (metric) => [metric.id, metric.lastSeen])),
-      };
+    if (this.#unsealed() > OVERLOAD) await this.#sealing;
+    if (this.#unsealed() > 2 * OVERLOAD) {
+      throw new StoreUnavailableError('Too much waits to be written to the database; try again later.');
+    }
+    return await this.#journal.append(request.signal, body, (record) => {
+      try {
+        return this.#apply(record, request);
+      } catch (error) {
+        throw isSqliteError(error) ? this.#fail(error) : error;
+      }
     });
   }
 
-  async points(query: PointsQuery): Promise<NumberSeries[]> {
-    return await this.#reads.ask('points', () => {
-      this.#rows.commit();
-      return { query, live: this.#unsealed(query, liveNumbers) };
-    });
+  runs(filter: Parameters<Store['runs']>[0]): ReturnType<Store['runs']> {
+    return this.#reader.runs(filter);
   }
-
-  async histograms(query: HistogramQuery): Promise<HistogramSeries[]> {
-    return await this.#reads.ask('histograms', () => {
-      this.#rows.commit();
-      return { query, live: this.#unsealed(query, liveRows) };
-    });
+  run(id: string): Promise<RunDetail | undefined> {
+    return this.#reader.run(id);
   }
-
-  async traces(query: TraceQuery): ReturnType<Store['traces']> {
-    return await this.#reads.ask('traces', () => {
-      this.#rows.commit();
-      return query;
-    });
+  series(query: SeriesQuery): Promise<SeriesResponse | undefined> {
+    return this.#reader.series(query);
   }
-
-  async trace(traceId: string): Promise<SpanInfo[]> {
-    return await this.#reads.ask('trace', () => {
-      this.#rows.commit();
-      return { id: traceId };
-    });
+  instruments(): Promise<InstrumentInfo[]> {
+    return this.#reader.instruments();
+  }
+  points(query: PointsQuery): Promise<NumberSeries[]> {
+    return this.#reader.points(query);
+  }
+  histograms(query: HistogramQuery): Promise<HistogramSeries[]> {
+    return this.#reader.histograms(query);
+  }
+  traces(query: TraceQuery): ReturnType<Store['traces']> {
+    return this.#reader.traces(query);
+  }
+  trace(traceId: string): Promise<SpanInfo[]> {
+    return this.#reader.trace(traceId);
   }
 
   onChange(listener: (change: StoreChange) => void): () => void {
@@ -280,6 +233,7 @@ export class SqliteStore implements Store {
         runs: this.#runs,
         generation: this.#generation,
         frozen: this.#frozen,
+        now: this.#settings.now(),
       });
     });
   }
@@ -299,7 +253,7 @@ export class SqliteStore implements Store {
     clearTimeout(this.#sealTimer);
     this.#changes.close();
     try {
-      await this.#reads.close();
+      await this.#reader.close();
       if (this.#failure === undefined) await this.seal();
     } finally {
       await this.#journal.close();
@@ -340,9 +294,7 @@ export class SqliteStore implements Store {
     // During the replay there is no journal to seal yet; the constructor asks again after it.
     if (!this.#replayed || this.#sealing !== undefined || this.#closing !== undefined) return;
     this.#sealTimer ??= setTimeout(() => this.#sealInBackground(), SEAL_AFTER_MS).unref();
-    const waiting = this.#metrics.weight + this.#runs.weight;
-    if (waiting >= this.#settings.sealPoints || this.#journal.bytes >= SEAL_JOURNAL_BYTES)
-      this.#sealInBackground();
+    if (this.#unsealed() >= 1 && this.#settings.now() >= this.#sealNotBefore) this.#sealInBackground();
   }
 
   #sealInBackground(): void {
@@ -350,32 +302,40 @@ export class SqliteStore implements Store {
     clearTimeout(this.#sealTimer);
     this.#sealTimer = undefined;
     this.#sealing ??= this.seal()
-      .catch((error: unknown) => this.#fail(error))
+      .catch((error: unknown) => {
+        this.#sealNotBefore = this.#settings.now() + SEAL_RETRY_MS;
+        this.#settings.log(
+          'error',
+          `The database could not be written: ${messageOf(error)}. The data are safe in the journal; it will be tried again.`,
+        );
+      })
       .finally(() => {
         this.#sealing = undefined;
       });
   }
 
-  #overloaded(): boolean {
-    return (
-      this.#sealing !== undefined &&
-      (this.#metrics.weight + this.#runs.weight > OVERLOAD * this.#settings.sealPoints ||
-        this.#journal.bytes > OVERLOAD * SEAL_JOURNAL_BYTES)
+  /** How much waits to be sealed, as a share of what makes a sealing due. */
+  #unsealed(): number {
+    return Math.max(
+      (this.#metrics.weight + this.#runs.weight) / this.#settings.sealPoints,
+      this.#journal.bytes / SEAL_JOURNAL_BYTES,
     );
   }
 
   /**
-   * What was acknowledged stays in the journal, but the database takes no more (disk full, most likely): taking
-   * requests on would only fill it further. A restart replays the journal.
+   * Rows that were to be committed are gone, and with them what this process believes to be in the database. What
+   * was acknowledged stays in the journal: a start anew replays it.
    */
-  #fail(error: unknown): void {
-    if (this.#failure !== undefined) return;
-    this.#failure = new StoreUnavailableError(
-      `The hub's store takes no more data: ${messageOf(error)}. What it acknowledged is safe in its journal; ` +
-        'make room on the disk and start the hub again.',
-      { cause: error },
-    );
-    this.#settings.log('error', this.#failure.message);
+  #fail(error: unknown): StoreUnavailableError {
+    if (this.#failure === undefined) {
+      this.#failure = new StoreUnavailableError(
+        `The hub's store takes no more data: ${messageOf(error)}. What it acknowledged is safe in its journal; ` +
+          'make room on the disk and start the hub again.',
+        { cause: error },
+      );
+      this.#settings.log('error', this.#failure.message);
+    }
+    return this.#failure;
   }
 
   async #exclusively(action: () => Promise<void>): Promise<void> {
@@ -383,60 +343,11 @@ export class SqliteStore implements Store {
     this.#maintenance = turn.catch(() => undefined);
     await turn;
   }
-
-  #unsealed<T>(query: MetricQuery, of: (series: Series) => T | undefined): T[] {
-    const where = Object.entries(query.where);
-    const live: T[] = [];
-    for (const series of this.#metrics.unsealed(query.name, this.#frozen)) {
-      if (!matches(where, series.attributes, series.resource.attributes)) continue;
-      const one = of(series);
-      if (one !== undefined) live.push(one);
-    }
-    return live;
-  }
-
-  #liveness(): Liveness {
-    return {
-      now: this.#settings.now(),
-      interruptedAfterMs: this.#settings.interruptedAfterMs,
-      instances: this.#instances.seen,
-    };
-  }
 }
 
-function liveNumbers(series: Series): LiveNumbers | undefined {
-  const heads = series.heads().filter((head) => head instanceof NumberHead);
-  return heads.length === 0 ? undefined : { series: series.id, heads: heads.map((head) => head.columns()) };
-}
-
-function liveRows(series: Series): LiveRows | undefined {
-  const heads = series.heads().filter((head) => head instanceof HistogramHead);
-  return heads.length === 0 ? undefined : { series: series.id, rows: heads.flatMap((head) => head.rows) };
-}
-
-function seriesResponse({ run, key, rank, x }: SeriesQuery, answer: StepsAnswer): SeriesResponse {
-  const { columns, nonFinite, nonFiniteTotal, total, reduced } = answer;
-  return {
-    run,
-    key,
-    rank: rank ?? null,
-    x,
-    reduced,
-    total,
-    step: Array.from(columns.step, stepOf),
-    time: Array.from(columns.time),
-    value: Array.from(columns.value, numberToJson),
-    nonFinite: Array.from(nonFinite.step, (step, i) => ({
-      step: stepOf(step),
-      time: nonFinite.time[i]!,
-      value: numberToJson(nonFinite.value[i]!),
-    })),
-    nonFiniteTotal,
-  };
-}
-
-function stepOf(step: number): number | null {
-  return Number.isNaN(step) ? null : step;
+/** Errors of node:sqlite carry SQLite's number; all others are bugs of ours. */
+function isSqliteError(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error;
 }
 
 function messageOf(error: unknown): string {

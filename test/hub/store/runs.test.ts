@@ -143,6 +143,19 @@ test('a run without an end is running while its process sends anything, and inte
   expect((await again.runs({ status: 'running' })).total).toBe(0);
 });
 
+test('a restart of the hub gives running runs time to speak before they count as interrupted', async () => {
+  const { store, clock } = clocked();
+  await put(store, runEvents({ id: 'a' }, [start(0)]));
+  await store.close();
+  clock.now += 3_600_000;
+  const again = opened({ dataDir: store.directory, now: () => clock.now });
+  clock.now += 59_000;
+  expect((await again.run('a'))?.status).toBe('running');
+  clock.now += 2000;
+  expect((await again.run('a'))?.status).toBe('interrupted');
+  expect((await again.runs({ status: 'interrupted' })).total).toBe(1);
+});
+
 test('an end that a sync wrote for a dead process reads as interrupted; a later attempt runs again', async () => {
   const { store } = clocked();
   await put(store, runEvents({ id: 'a' }, [start(0), end(1, 'killed', { 'llm.run.interrupted': true })]));

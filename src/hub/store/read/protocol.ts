@@ -1,4 +1,5 @@
 import type { InstrumentInfo, RunSummary, SpanInfo, TraceSummary } from '../../../conventions/index.ts';
+import type { Liveness } from '../runs/run-status.ts';
 import type { HistogramRow } from '../chunks/histogram-chunk.ts';
 import type { NumberColumns } from '../chunks/number-chunk.ts';
 import type { StepColumns } from '../chunks/step-chunk.ts';
@@ -25,13 +26,10 @@ export interface LiveSteps {
   heads: StepColumns[];
 }
 
-export interface RunsQuestion {
+export interface RunsQuestion extends Liveness {
   project: string | undefined;
   status: string | undefined;
   limit: number;
-  now: number;
-  interruptedAfterMs: number;
-  instances: ReadonlyMap<string, number>;
   /** Runs in the writer's memory: what the database says of them is old. */
   live: { id: string; startedAt: number; matches: boolean }[];
 }

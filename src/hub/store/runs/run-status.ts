@@ -10,6 +10,9 @@ export interface Liveness {
   interruptedAfterMs: number;
   /** Newest arrival of anything by `service.instance.id`. */
   instances: ReadonlyMap<string, number>;
+  /** When the hub was last known to live before this start of it, and when it started. */
+  stoppedAt: number;
+  openedAt: number;
 }
 
 /**
@@ -32,6 +35,8 @@ export function runStatus(run: RunState, live: Liveness): { status: RunStatus; e
   }
   let seen = run.arrival;
   for (const rank of run.ranks.values()) seen = Math.max(seen, live.instances.get(rank.instanceId) ?? 0);
+  // A run that was alive when the hub went down had nobody to tell: its silence begins with the hub's start.
+  if (live.stoppedAt - seen <= live.interruptedAfterMs) seen = Math.max(seen, live.openedAt);
   const silent = live.now - seen > live.interruptedAfterMs;
   return { status: silent ? 'interrupted' : 'running', endedAt: null };
 }
