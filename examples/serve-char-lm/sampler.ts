@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { init, jit, numpy as np, tree } from '@jax-js/jax';
 import { loadCheckpoint } from '../train-char-lm/checkpoint.ts';
 import { seededRandom, Vocabulary } from '../train-char-lm/data.ts';
@@ -51,6 +52,8 @@ export class Sampler {
     const random = seededRandom(options.seed);
     const known = [...vocabulary.encode(prompt)];
     for (let n = 0; n < options.maxTokens; n++) {
+      // jax-js computes without giving the event loop a turn: this lets the last token out, and new requests in.
+      await setImmediate();
       if (options.stopped()) return;
       const recent = known.slice(-this.context);
       const context = new Int32Array(this.context);
