@@ -88,7 +88,8 @@ export function createHandler(options: HandlerOptions, otlpOnly: boolean): Handl
     const token = query.get('token');
     const isPage = file.contentType.startsWith('text/html');
     if (isPage && token !== null) {
-      const cookie = signIn?.exchange(token);
+      // HEAD is what previews of links send: it must not use the code up.
+      const cookie = request.method === 'GET' ? signIn?.exchange(token) : undefined;
       if (!signIn || cookie || signIn.known(request.headers)) {
         query.delete('token');
         const rest = query.toString();

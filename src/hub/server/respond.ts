@@ -14,6 +14,8 @@ const compress = promisify(gzip);
 const WHOLE = 64 * 1024;
 /** Characters that are encoded before the event loop gets its turn: about a millisecond of work. */
 const TURN = 256 * 1024;
+/** Errors of a client that went away. */
+const GONE: ReadonlySet<string> = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE']);
 /** Below this, compression costs more than it saves. */
 const WORTH_COMPRESSING = 1400;
 
@@ -61,8 +63,7 @@ export async function sendJson(
     if (zip) await pipeline(source, createGzip({ level: 1 }), response);
     else await pipeline(source, response);
   } catch (error) {
-    // The client went away.
-    if (!response.destroyed && !response.writableEnded) throw error;
+    if (!GONE.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }
 

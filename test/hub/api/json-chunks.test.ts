@@ -16,6 +16,7 @@ describe('JSON of the API', () => {
       '[1,"NaN","Infinity","-Infinity",-0,1152921504606846976]',
     );
     expect(toJson(Float64Array.of(0.5, Number.NaN))).toBe('[0.5,"NaN"]');
+    expect(toJson([1.5, -0])).toBe('[1.5,-0]');
     expect(toJson({ a: undefined, b: [undefined], c: null })).toBe('{"b":[null],"c":null}');
   });
 

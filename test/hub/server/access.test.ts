@@ -99,6 +99,7 @@ describe('sign-in', () => {
     const { searchParams } = new URL(hub.pageUrl);
     expect(searchParams.get('token')).toMatch(/^[\w-]{43}$/);
     expect(searchParams.get('token')).not.toBe(hub.token);
+    expect((await ask(hub.pageUrl, { method: 'HEAD' })).status).toBe(401);
     const first = await ask(`${hub.pageUrl}&run=r1`);
     expect([first.status, first.headers.location]).toEqual([303, '/?run=r1']);
     const cookie = first.headers['set-cookie']?.[0] ?? '';
