@@ -21,7 +21,7 @@ export interface RunLogOptions {
 }
 
 /** Records that wait for the flush at most; then a step pays for writing them. */
-const MAX_PENDING = 8192;
+const MAX_PENDING = 2048;
 /** A disk that failed is tried again after this time, doubled up to the second. */
 const FIRST_RETRY_MS = 1000;
 const MAX_RETRY_MS = 30_000;

@@ -17,7 +17,8 @@ export class TrainingProgram {
   constructor(args: readonly string[], env: Record<string, string>) {
     const file = fileURLToPath(new URL('programs/train.ts', import.meta.url));
     this.child = spawn(process.execPath, [file, ...args], {
-      env: { PATH: process.env['PATH'] ?? '', ...env },
+      // a busy machine must not turn the exit's deadline into a failure
+      env: { PATH: process.env['PATH'] ?? '', LLM_OTEL_SHUTDOWN_TIMEOUT: '20s', ...env },
     });
     let stderr = '';
     let stdout = '';

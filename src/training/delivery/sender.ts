@@ -247,7 +247,8 @@ export class Sender {
       kind === 'unauthorized'
         ? 'Set OTEL_EXPORTER_OTLP_HEADERS (or the option headers) to the credentials it wants'
         : 'The run goes on; its records wait in the journal and are sent later';
-    this.#onTrouble(`${this.#exporter.url}: ${message}. ${advice}.`);
+    const where = message.includes(this.#exporter.url) ? '' : `${this.#exporter.url}: `;
+    this.#onTrouble(`${where}${message}. ${advice}.`);
     return false;
   }
 
