@@ -300,6 +300,45 @@ describe.skipIf(!found)('the page', () => {
     complaints = [];
   });
 
+  it('zooms on any axis: relative time', async () => {
+    await open('?view=runs&run=long&x=relative');
+    const loss = chart('train/loss');
+    await see(loss.locator('.badge')).toHaveText('20\u202f000 points, reduced');
+    await drag(loss, 0.25, 0.27);
+    await see(loss.locator('.badge')).toHaveText(/^\d{3} points, exact$/);
+    await see.poll(() => inked(loss)).toBeGreaterThan(500);
+    await loss.getByRole('button', { name: 'Reset zoom' }).click();
+    await see(loss.locator('.badge')).toHaveText('20\u202f000 points, reduced');
+  });
+
+  it('comes back when the hub does, with what it missed', async () => {
+    const first = await startNew('restart');
+    const run = new FedRun(first.url, { id: 'again', name: 'again' });
+    await run.start(START);
+    await run.steps([{ step: 0, time: START, values: { 'train/loss': 3 } }]);
+    await open('', first);
+    await see(page.locator('.connection')).toHaveText('Live');
+    await first.stop();
+    await see(page.locator('.connection')).not.toHaveText('Live');
+    const second = await startHub({
+      port: Number(new URL(first.url).port),
+      otlpPort: false,
+      dataDir: join(folder, 'restart'),
+      pageDir: join(folder, 'page'),
+    });
+    try {
+      await run.steps([{ step: 1, time: START + 1000, values: { 'train/loss': 0.321 } }]);
+      await see(page.locator('.connection')).toHaveText('Live', { timeout: 20_000 });
+      await see(page.locator('tr[data-run="again"]')).toContainText('0.3210', { timeout: 15_000 });
+      await see(chart('train/loss').locator('.badge')).toHaveText('2 points, exact');
+    } finally {
+      await page.goto('about:blank');
+      await second.stop();
+    }
+    expect(complaints.filter((text) => !/ERR_|EventSource/.test(text))).toEqual([]);
+    complaints = [];
+  });
+
   it('compares runs that are selected', async () => {
     await open();
     await see(page.locator('tr[data-run]')).toHaveCount(3);
@@ -322,6 +361,7 @@ describe.skipIf(!found)('the page', () => {
     const csv = await readFile(await download.path(), 'utf8');
     expect(csv.split('\r\n')[0]).toBe('step,train/loss,val/loss');
     expect(csv.split('\r\n')[2]).toBe('1,2,');
+    expect(csv.split('\r\n')[300]).toBe('299,NaN,');
   });
 
   it('shows how latencies are spread, with their percentiles and the summary', async () => {

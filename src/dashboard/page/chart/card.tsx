@@ -16,7 +16,26 @@ export interface CardLine extends Omit<PlotLine, 'color'> {
   silent?: boolean;
   /** Non-finite points of the line, for the legend. */
   nonFinite?: number;
+  /** Their values by x, for table and CSV: the line has only breaks there. */
+  nonFiniteAt?: ReadonlyMap<number, number>;
 }
+
+/** What the plot needs to know of a line; less than the card does, or the plot would be built anew for a count. */
+const plotLine = ({ label, color, width, alpha, dash, fill, right }: CardLine, shade: Shade): PlotLine => ({
+  label,
+  color: lineColor(shade, color),
+  width,
+  alpha,
+  dash,
+  fill,
+  right,
+});
+
+/** The value of a break: NaN or infinite, when it is that; nothing in a gap, or where the line has no point. */
+const unplaced = (value: null | undefined, line: CardLine, at: number): string => {
+  const known = value === null ? line.nonFiniteAt?.get(at) : undefined;
+  return known === undefined ? '' : formatNumber(known);
+};
 
 /** A value of a line in the unit of its scale, as exact as a legend has room for. */
 const valueText = (value: number, line: CardLine, { unit, unitRight }: ChartCardProps): string =>
@@ -48,17 +67,17 @@ export function ChartCard(props: ChartCardProps) {
   const [asTable, setAsTable] = useState(false);
   const [row, setRow] = useState<number | null>(null);
   const shade: Shade = isDark.value ? 'dark' : 'light';
-  const lines = useMemo(
-    () => props.lines.map((line): PlotLine => ({ ...line, color: lineColor(shade, line.color) })),
-    [props.lines, shade],
-  );
+  const lines = useMemo(() => props.lines.map((line) => plotLine(line, shade)), [props.lines, shade]);
   const hasData = props.data.x.length > 0 || props.marks.length > 0;
   const height = props.height ?? 200;
+  const at = row === null || asTable ? undefined : props.data.x[row];
   return (
     <section class={`card chart-card${props.wide === true ? ' wide' : ''}`} aria-label={props.title}>
       <header class="card-head">
         <h3 title={props.help}>{props.title}</h3>
         {props.badge !== undefined && <span class="badge">{props.badge}</span>}
+        {/* Up here, where it moves nothing below the pointer. */}
+        {at !== undefined && props.x.kind !== 'bars' && <span class="at">{formatX(props.x, at)}</span>}
         <span class="spacer" />
         {props.controls}
         <button
@@ -111,7 +130,6 @@ export function ChartCard(props: ChartCardProps) {
 
 function Legend(props: ChartCardProps & { row: number | null; shade: Shade }) {
   const { data, lines, row, shade, x } = props;
-  const at = row === null ? undefined : data.x[row];
   return (
     <ul class="legend">
       {lines.map((line, i) => {
@@ -139,7 +157,6 @@ function Legend(props: ChartCardProps & { row: number | null; shade: Shade }) {
           </li>
         );
       })}
-      {at !== undefined && <li class="at">{formatX(x, at)}</li>}
     </ul>
   );
 }
@@ -194,7 +211,7 @@ function ChartTable(props: ChartCardProps & { height: number }) {
                 const value = data.ys[column]?.[i];
                 return (
                   <td class="number" key={line.label}>
-                    {typeof value === 'number' ? valueText(value, line, props) : value === null ? 'NaN' : ''}
+                    {typeof value === 'number' ? valueText(value, line, props) : unplaced(value, line, at)}
                   </td>
                 );
               })}
@@ -245,7 +262,7 @@ function download({ title, data, lines, x }: ChartCardProps): void {
   const shown = lines.map((line, i) => ({ line, i })).filter(({ line }) => line.silent !== true);
   const rows = data.x.map((at, i) => [
     x.kind === 'time' ? new Date(at * 1000).toISOString() : x.kind === 'bars' ? formatX(x, at) : at,
-    ...shown.map(({ i: column }) => data.ys[column]?.[i]),
+    ...shown.map(({ line, i: column }) => data.ys[column]?.[i] ?? line.nonFiniteAt?.get(at)),
   ]);
   const blob = new Blob([toCsv([X_NAME[x.kind], ...shown.map(({ line }) => line.label)], rows)], {
     type: 'text/csv',

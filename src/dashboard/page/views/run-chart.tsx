@@ -189,14 +189,18 @@ function draw(
   });
   const density = densityOf(read.map(({ raw, columns }) => ({ x: raw.x, total: columns.total })));
   for (const { line, columns, raw } of read) {
+    const nonFiniteAt = new Map<number, number>();
     for (const point of columns.nonFinite) {
       const x = xOf(point.step, point.time, axis, line.startedAt);
-      if (!Number.isNaN(x)) marks.push({ x });
+      if (Number.isNaN(x)) continue;
+      marks.push({ x });
+      nonFiniteAt.set(x, point.value);
     }
     const shown: CardLine = {
       label: line.label,
       color: line.color,
       nonFinite: columns.nonFiniteTotal,
+      nonFiniteAt,
       ...(line.dashed ? { dash: [5, 4] } : {}),
     };
     if (weight > 0) {
