@@ -10,7 +10,7 @@ const ROWS_A_TURN = 500;
 const PAGES_A_TURN = 1000;
 /** By size it is cut down to this share, so that the limit is not met again at once. */
 const TARGET = 0.9;
-/** Steps in which the cut-off moves forward when the size must come down: shares of the time that is kept. */
+/** Steps in which the cut-off moves forward when the size must come down: shares of the rows of a table. */
 const SIZE_STEPS = 20;
 
 export interface RetentionParts {
@@ -47,14 +47,14 @@ export async function retain(parts: RetentionParts): Promise<void> {
 }
 
 async function dropBySize(parts: RetentionParts): Promise<void> {
-  const oldest = oldestTime(parts.rows);
-  const newest = newestTime(parts.rows);
-  if (oldest === undefined || newest === undefined) return;
-  let cutoff = oldest;
-  for (let step = 1; step <= SIZE_STEPS && usedBytes(parts) > parts.maxBytes * TARGET; step++) {
-    cutoff = oldest + ((newest - oldest) * step) / SIZE_STEPS;
+  let cutoff = -Infinity;
+  while (usedBytes(parts) > parts.maxBytes * TARGET) {
+    const next = nextCutoff(parts.rows);
+    if (next === undefined || next <= cutoff) break;
+    cutoff = next;
     await dropOlder(parts, cutoff);
   }
+  if (cutoff === -Infinity) return;
   parts.log(
     'warn',
     `The store was larger than ${parts.maxBytes} bytes: everything before ${new Date(cutoff).toISOString()} was dropped.`,
@@ -64,12 +64,13 @@ async function dropBySize(parts: RetentionParts): Promise<void> {
 async function dropOlder(parts: RetentionParts, cutoff: number): Promise<void> {
   const { rows } = parts;
   for (const { sql } of OLD) {
-    while (rows.transaction(() => Number(rows.sql(sql).run(cutoff).changes), false) > 0) await nextTurn();
+    while (rows.transaction(() => Number(rows.sql(sql).run(cutoff).changes)) > 0) await nextTurn();
   }
-  while (rows.transaction(() => dropTraces(rows, cutoff), false) > 0) await nextTurn();
+  while (rows.transaction(() => dropTraces(rows, cutoff)) > 0) await nextTurn();
   for (const { id } of rows.sql('SELECT id FROM run WHERE updated < ?').all(cutoff) as { id: string }[]) {
     const live = parts.runs.live(id);
-    if (live !== undefined && live.updatedAt >= cutoff) continue;
+    // A late record of an old run is not sealed yet: the run goes the next time.
+    if (parts.runs.isDirty(id) || (live !== undefined && live.updatedAt >= cutoff)) continue;
     parts.runs.forget(id);
     await dropRun(rows, id);
   }
@@ -87,11 +88,11 @@ function dropTraces(rows: Rows, cutoff: number): number {
 
 async function dropRun(rows: Rows, id: string): Promise<void> {
   const chunks = `DELETE FROM step_chunk WHERE id IN (SELECT c.id FROM step_series s JOIN step_chunk c ON c.series = s.id WHERE s.run = ? LIMIT ${ROWS_A_TURN})`;
-  while (rows.transaction(() => Number(rows.sql(chunks).run(id).changes), false) > 0) await nextTurn();
+  while (rows.transaction(() => Number(rows.sql(chunks).run(id).changes)) > 0) await nextTurn();
   rows.transaction(() => {
     rows.sql('DELETE FROM step_series WHERE run = ?').run(id);
     rows.sql('DELETE FROM run WHERE id = ?').run(id);
-  }, false);
+  });
 }
 
 /** Series without points, metrics without series, resources that nothing names. */
@@ -108,13 +109,13 @@ async function dropOrphans({ rows, metrics, resources }: RetentionParts): Promis
     const ids = empty.slice(at, at + ROWS_A_TURN).filter(({ id }) => !metrics.unsealedIds().has(id));
     rows.transaction(() => {
       for (const { id } of ids) rows.sql('DELETE FROM series WHERE id = ?').run(id);
-    }, false);
+    });
     metrics.forget(new Set(ids.map(({ id }) => id)));
     await nextTurn();
   }
   rows.transaction(() => {
     rows.sql('DELETE FROM times WHERE id NOT IN (SELECT times FROM chunk WHERE times IS NOT NULL)').run();
-  }, false);
+  });
   if (empty.length === 0) return;
   rows.transaction(() => {
     rows
@@ -123,7 +124,7 @@ async function dropOrphans({ rows, metrics, resources }: RetentionParts): Promis
           'AND id NOT IN (SELECT resource FROM event)',
       )
       .run();
-  }, false);
+  });
   resources.clear();
 }
 
@@ -138,7 +139,6 @@ async function shrink(rows: Rows): Promise<void> {
     rows.commit();
   }
   rows.commit();
-  rows.database.exec('PRAGMA wal_checkpoint(PASSIVE)');
 }
 
 function usedBytes({ rows, otherBytes }: RetentionParts): number {
@@ -158,18 +158,19 @@ const TIMES: readonly [table: string, column: string][] = [
   ['run', 'updated'],
 ];
 
-function oldestTime(rows: Rows): number | undefined {
-  return extreme(rows, 'min', Math.min);
-}
-function newestTime(rows: Rows): number | undefined {
-  return extreme(rows, 'max', Math.max);
-}
-function extreme(rows: Rows, sql: 'min' | 'max', of: (...values: number[]) => number): number | undefined {
-  const found = TIMES.flatMap(([table, column]) => {
-    const { time } = rows.sql(`SELECT ${sql}("${column}") AS time FROM ${table}`).get() as {
-      time: number | null;
-    };
-    return time === null ? [] : [time];
+/**
+ * A time before which stands about a twentieth of the rows of some table, and not more of any other. By rows, not by
+ * time: one point with a clock at 1970 must not make the steps decades long.
+ */
+function nextCutoff(rows: Rows): number | undefined {
+  const times = TIMES.flatMap(([table, column]) => {
+    const { n } = rows.sql(`SELECT count(*) AS n FROM ${table}`).get() as { n: number };
+    if (n === 0) return [];
+    const { time } = rows
+      .sql(`SELECT "${column}" AS time FROM ${table} ORDER BY "${column}" LIMIT 1 OFFSET ?`)
+      .get(Math.floor(n / SIZE_STEPS)) as { time: number };
+    return [time];
   });
-  return found.length === 0 ? undefined : of(...found);
+  // The row at the cut-off goes too, or a table with one row would stop it all.
+  return times.length === 0 ? undefined : Math.min(...times) + 0.001;
 }

@@ -11,6 +11,8 @@ export class Rows {
   readonly database: DatabaseSync;
   /** Called when rows that were written are lost. */
   onFailure: (error: unknown) => void = () => undefined;
+  /** Called after rows were committed. */
+  onCommit: () => void = () => undefined;
   #open = false;
   #timer: NodeJS.Timeout | undefined;
   readonly #statements = new Map<string, StatementSync>();
@@ -53,24 +55,20 @@ export class Rows {
       this.onFailure(error);
       throw error;
     }
+    this.onCommit();
   }
 
-  /** Runs `action` in a transaction of its own; `durable` waits for the disk. */
-  transaction<T>(action: () => T, durable: boolean): T {
+  /** Runs `action` in a transaction of its own. */
+  transaction<T>(action: () => T): T {
     this.commit();
-    if (durable) this.database.exec('PRAGMA synchronous = FULL');
+    this.database.exec('BEGIN IMMEDIATE');
     try {
-      this.database.exec('BEGIN IMMEDIATE');
-      try {
-        const result = action();
-        this.database.exec('COMMIT');
-        return result;
-      } catch (error) {
-        rollback(this.database);
-        throw error;
-      }
-    } finally {
-      if (durable) this.database.exec('PRAGMA synchronous = NORMAL');
+      const result = action();
+      this.database.exec('COMMIT');
+      return result;
+    } catch (error) {
+      rollback(this.database);
+      throw error;
     }
   }
 }

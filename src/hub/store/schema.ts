@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreOpenError } from './open-error.ts';
 
@@ -61,6 +62,9 @@ CREATE INDEX event_name ON event (name, time);
 /** What brings a database of version i + 1 to i + 2; each runs in one transaction. Append only. */
 const MIGRATIONS: readonly string[] = [];
 
+/** A larger file is not read through at every start: damage shows when it is read. */
+const CHECKED_BYTES = 256 * 1024 * 1024;
+
 const VERSION = 1 + MIGRATIONS.length;
 /** "llmo": marks the file as ours, so that another program's database is never written to. */
 const APPLICATION_ID = 0x6c6c6d6f;
@@ -114,17 +118,19 @@ function prepare(database: DatabaseSync, file: string): void {
   for (let from = version; from < VERSION; from++) {
     database.exec(`BEGIN IMMEDIATE; ${MIGRATIONS[from - 1]!}; PRAGMA user_version = ${from + 1}; COMMIT`);
   }
+  if (statSync(file).size > CHECKED_BYTES) return;
   const check = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
   if (check.quick_check !== 'ok') throw new Error(check.quick_check);
 }
 
 /**
- * NORMAL: a commit of rows does not wait for the disk; the journal does that before anything is acknowledged.
- * Sealing raises it to FULL for the one commit after which journal segments are deleted.
+ * NORMAL: a commit does not wait for the disk. The journal does that before anything is acknowledged, and is kept
+ * until the write-ahead log of the database is on disk. Checkpoints are the read worker's: in a commit they would
+ * hold up every request; the limit here is for the case that they do not come.
  */
 function tune(database: DatabaseSync): void {
   database.exec(
-    'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864',
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 32000; PRAGMA journal_size_limit = 67108864',
   );
 }
 

@@ -48,8 +48,8 @@ export interface Generation {
 }
 
 /**
- * Moves everything that is unsealed into chunks, in one durable transaction that also says up to which journal
- * record they reach; then the journal segments are dropped. Fails whole: what was to be sealed is unsealed
+ * Moves everything that is unsealed into chunks, in one transaction that also says up to which journal record they
+ * reach; when that is on disk, the journal segments are dropped. Fails whole: what was to be sealed is unsealed
  * again, and the journal still has it.
  */
 export async function seal(parts: {
@@ -62,6 +62,8 @@ export async function seal(parts: {
   frozen: Set<Series>;
   /** Wall clock. */
   now: number;
+  /** Waits until what was committed is on disk. */
+  sync: () => Promise<void>;
 }): Promise<void> {
   const { journal, rows, metrics, runs, generation, frozen } = parts;
   const { segment, watermark, steps } = await journal.between(() => {
@@ -117,7 +119,7 @@ export async function seal(parts: {
       meta.run('watermark', watermark);
       meta.run('alive', parts.now);
       meta.run('generation', generation.value + 1);
-    }, true);
+    });
     generation.value++;
     for (const series of frozen) series.frozen = [];
     for (const series of steps.series) series.frozen = [];
@@ -140,6 +142,7 @@ export async function seal(parts: {
   } finally {
     frozen.clear();
   }
+  await parts.sync();
   journal.drop(segment);
 }
 

@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import type { InstrumentInfo, RunDetail, SeriesResponse, SpanInfo } from '../../conventions/index.ts';
 import { decodeRequest } from '../../otlp/index.ts';
 import type { OtlpRequest, PartialSuccess } from '../../otlp/model.ts';
@@ -42,6 +43,8 @@ const SEAL_AFTER_MS = 5 * 60_000;
 const OVERLOAD = 4;
 /** Pause after a sealing that failed (disk full, most likely). */
 const SEAL_RETRY_MS = 10_000;
+/** Rows go into the database file at most this late; sealings do at once. */
+const CHECKPOINT_EVERY_MS = 10_000;
 const RETAIN_EVERY_MS = 10 * 60_000;
 
 export interface StoreParts {
@@ -66,6 +69,7 @@ export class SqliteStore implements Store {
   readonly #settings: Settings;
   readonly #rows: Rows;
   readonly #unlock: () => void;
+  readonly #databaseFile: string;
   readonly #tally = new Tally();
   readonly #resources: Resources;
   readonly #metrics: MetricsIngest;
@@ -86,6 +90,7 @@ export class SqliteStore implements Store {
   #sealNotBefore = 0;
   readonly #retainTimer: NodeJS.Timeout;
   #replayed = false;
+  #checkpointed = performance.now();
   #failure: StoreUnavailableError | undefined;
   #closing: Promise<void> | undefined;
 
@@ -95,7 +100,11 @@ export class SqliteStore implements Store {
     this.directory = parts.directory;
     this.#rows = rows;
     this.#unlock = parts.unlock;
+    this.#databaseFile = parts.databaseFile;
     rows.onFailure = (error) => this.#fail(error);
+    rows.onCommit = () => {
+      if (performance.now() - this.#checkpointed > CHECKPOINT_EVERY_MS) this.#checkpoint();
+    };
     const openedAt = settings.now();
     this.#resources = new Resources(rows);
     this.#ring = new StepRing(settings.now());
@@ -126,6 +135,7 @@ export class SqliteStore implements Store {
       try {
         this.#apply(record, decodeRequest(record.signal, record.body.contentType, record.body.bytes));
       } catch (error) {
+        if (isSqliteError(error)) throw error;
         settings.log('error', `A journal record could not be applied again: ${messageOf(error)}`);
       }
     }
@@ -208,6 +218,7 @@ export class SqliteStore implements Store {
         otherBytes: this.#journal.bytes,
         log: this.#settings.log,
       });
+      this.#checkpoint();
     });
   }
 
@@ -234,7 +245,9 @@ export class SqliteStore implements Store {
         generation: this.#generation,
         frozen: this.#frozen,
         now: this.#settings.now(),
+        sync: () => this.#syncDatabase(),
       });
+      this.#checkpoint();
     });
   }
 
@@ -254,9 +267,10 @@ export class SqliteStore implements Store {
     this.#changes.close();
     try {
       await this.#reader.close();
+      await this.#journal.finish();
       if (this.#failure === undefined) await this.seal();
     } finally {
-      await this.#journal.close();
+      this.#journal.close();
       try {
         this.#rows.commit();
         this.#rows.database.close();
@@ -312,6 +326,28 @@ export class SqliteStore implements Store {
       .finally(() => {
         this.#sealing = undefined;
       });
+  }
+
+  /** The write-ahead log of the database on disk: from then on the journal is not needed for what is in it. */
+  async #syncDatabase(): Promise<void> {
+    if (this.#settings.durability === 'process') return;
+    for (const path of [`${this.#databaseFile}-wal`, this.directory]) {
+      const file = await open(path, 'r');
+      try {
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+    }
+  }
+
+  #checkpoint(): void {
+    if (this.#closing !== undefined) return;
+    this.#checkpointed = performance.now();
+    this.#reader.checkpoint().catch((error: unknown) => {
+      if (this.#closing === undefined)
+        this.#settings.log('warn', `A checkpoint of the database failed: ${messageOf(error)}`);
+    });
   }
 
   /** How much waits to be sealed, as a share of what makes a sealing due. */

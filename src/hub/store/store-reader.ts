@@ -141,6 +141,11 @@ export class StoreReader {
     });
   }
 
+  /** Moves the write-ahead log into the database file, in the worker. */
+  async checkpoint(): Promise<void> {
+    await this.#reads.ask('checkpoint', () => null);
+  }
+
   async close(): Promise<void> {
     await this.#reads.close();
   }

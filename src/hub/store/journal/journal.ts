@@ -119,9 +119,14 @@ export class Journal {
     }
   }
 
-  async close(): Promise<void> {
+  /** Takes no more; resolves when what waits is written and applied. */
+  async finish(): Promise<void> {
     this.#closed = true;
     while (this.#writing !== undefined) await this.#writing;
+  }
+
+  /** After `finish`. */
+  close(): void {
     fs.closeSync(this.#fd);
     if (this.#length === 0) this.drop(this.#segment);
   }

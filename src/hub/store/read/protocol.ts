@@ -50,6 +50,8 @@ export interface StepsAnswer {
 
 /** Questions to the read worker and their answers. */
 export interface Questions {
+  /** Moves the write-ahead log into the database file. */
+  checkpoint: { ask: null; answer: null };
   runs: { ask: RunsQuestion; answer: RunsAnswer };
   runState: { ask: { id: string }; answer: string | undefined };
   steps: {

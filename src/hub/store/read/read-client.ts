@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { StoreUnavailableError } from '../unavailable-error.ts';
 import type { Question, Questions, ReadReply, ReadRequest } from './protocol.ts';
 
 interface Waiting {
@@ -34,7 +35,7 @@ export class ReadClient {
   }
 
   ask<Q extends Question>(question: Q, ask: () => Questions[Q]['ask']): Promise<Questions[Q]['answer']> {
-    if (this.#closed) return Promise.reject(new Error('The store is closed.'));
+    if (this.#closed) return Promise.reject(new StoreUnavailableError('The store is closed.'));
     return new Promise((accept, refuse) => {
       this.#queue.push({ question, ask, accept, refuse });
       this.#next();
@@ -43,7 +44,7 @@ export class ReadClient {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const { refuse } of this.#queue.splice(0)) refuse(new Error('The store is closed.'));
+    for (const { refuse } of this.#queue.splice(0)) refuse(new StoreUnavailableError('The store is closed.'));
     const worker = this.#worker;
     if (worker === undefined) return;
     const ended = new Promise((resolve) => worker.once('exit', resolve));

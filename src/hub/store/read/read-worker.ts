@@ -7,12 +7,19 @@ import { readTrace, readTraces, registerMatcher } from './read-traces.ts';
 import type { Question, Questions, ReadReply, ReadRequest } from './protocol.ts';
 import { ReadDatabase } from './sql.ts';
 
+const FILE = (workerData as { file: string }).file;
+
 /**
  * The read worker: answers one question at a time from a connection of its own. Each question reads one
  * snapshot of the database; when that belongs to another sealing than the unsealed points that came with the
  * question, the answer is `stale` and the question comes again.
  */
-const ANSWERS: { [Q in Question]: (db: ReadDatabase, ask: Questions[Q]['ask']) => Questions[Q]['answer'] } = {
+const ANSWERS: {
+  [Q in Exclude<Question, 'checkpoint'>]: (
+    db: ReadDatabase,
+    ask: Questions[Q]['ask'],
+  ) => Questions[Q]['answer'];
+} = {
   runs: readRuns,
   runState: (db, { id }) => readRunState(db, id),
   steps: (db, { query, startedAt, live }) => readSteps(db, query, startedAt, live),
@@ -24,9 +31,7 @@ const ANSWERS: { [Q in Question]: (db: ReadDatabase, ask: Questions[Q]['ask']) =
 };
 
 function serve(port: NonNullable<typeof parentPort>): void {
-  const db = new ReadDatabase(
-    new DatabaseSync((workerData as { file: string }).file, { readOnly: true, timeout: 5000 }),
-  );
+  const db = new ReadDatabase(new DatabaseSync(FILE, { readOnly: true, timeout: 5000 }));
   registerMatcher(db);
   port.on('message', (request: ReadRequest | 'close') => {
     if (request === 'close') {
@@ -34,9 +39,29 @@ function serve(port: NonNullable<typeof parentPort>): void {
       port.close();
       return;
     }
-    const reply = answer(db, request);
+    const reply = request.question === 'checkpoint' ? checkpoint(request.id) : answer(db, request);
     port.postMessage(reply, buffersOf(reply));
   });
+}
+
+/** On a connection of its own for each: reads must stay without the right to write. */
+function checkpoint(id: number): ReadReply {
+  try {
+    const database = new DatabaseSync(FILE, { timeout: 5000 });
+    try {
+      database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    } finally {
+      database.close();
+    }
+    return { id, answer: null };
+  } catch (error) {
+    return failed(id, error);
+  }
+}
+
+function failed(id: number, error: unknown): ReadReply {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  return { id, error: { message, stack } };
 }
 
 function answer(db: ReadDatabase, { id, question, generation, ask }: ReadRequest): ReadReply {
@@ -45,14 +70,13 @@ function answer(db: ReadDatabase, { id, question, generation, ask }: ReadRequest
     try {
       const stored = db.one<{ value: number }>("SELECT value FROM meta WHERE key = 'generation'")?.value ?? 0;
       if (stored !== generation) return { id, stale: true };
-      const give = ANSWERS[question] as (db: ReadDatabase, ask: unknown) => unknown;
+      const give = ANSWERS[question as keyof typeof ANSWERS] as (db: ReadDatabase, ask: unknown) => unknown;
       return { id, answer: give(db, ask) };
     } finally {
       db.database.exec('COMMIT');
     }
   } catch (error) {
-    const { message, stack } = error instanceof Error ? error : new Error(String(error));
-    return { id, error: { message, stack } };
+    return failed(id, error);
   }
 }
 

@@ -85,6 +85,9 @@ export class RunsIngest {
     this.#dirty.clear();
     return dirty;
   }
+  isDirty(id: string): boolean {
+    return this.#dirty.has(id);
+  }
   markDirty(ids: Iterable<string>): void {
     for (const id of ids) this.#dirty.add(id);
   }
