@@ -161,13 +161,13 @@ export class SqliteStore implements Store {
     if (this.#unsealed() > 2 * OVERLOAD) {
       throw new StoreUnavailableError('Too much waits to be written to the database; try again later.');
     }
-    return await this.#journal.append(request.signal, body, (record) => {
-      try {
-        return this.#apply(record, request);
-      } catch (error) {
-        throw isSqliteError(error) ? this.#fail(error) : error;
-      }
-    });
+    try {
+      return await this.#journal.append(request.signal, body, (record) => this.#take(record, request));
+    } catch (error) {
+      // The journal's disk may be full: sealed, what is in it takes a fraction of the room.
+      if (error instanceof StoreUnavailableError && this.#maySeal()) this.#sealInBackground();
+      throw error;
+    }
   }
 
   runs(filter: Parameters<Store['runs']>[0]): ReturnType<Store['runs']> {
@@ -280,6 +280,14 @@ export class SqliteStore implements Store {
     }
   }
 
+  #take(record: JournalRecord, request: OtlpRequest): PartialSuccess {
+    try {
+      return this.#apply(record, request);
+    } catch (error) {
+      throw isSqliteError(error) ? this.#fail(error) : error;
+    }
+  }
+
   #apply(record: JournalRecord, request: OtlpRequest): PartialSuccess {
     const { arrival, sequence } = record;
     this.#tally.appended.requests++;
@@ -308,7 +316,11 @@ export class SqliteStore implements Store {
     // During the replay there is no journal to seal yet; the constructor asks again after it.
     if (!this.#replayed || this.#sealing !== undefined || this.#closing !== undefined) return;
     this.#sealTimer ??= setTimeout(() => this.#sealInBackground(), SEAL_AFTER_MS).unref();
-    if (this.#unsealed() >= 1 && this.#settings.now() >= this.#sealNotBefore) this.#sealInBackground();
+    if (this.#unsealed() >= 1 && this.#maySeal()) this.#sealInBackground();
+  }
+
+  #maySeal(): boolean {
+    return this.#failure === undefined && this.#settings.now() >= this.#sealNotBefore;
   }
 
   #sealInBackground(): void {
