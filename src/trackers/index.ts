@@ -1,2 +1,16 @@
 export { CsvSink, JsonSink, LOCAL_FORMATS, type LocalFormat, type Output } from './local/index.ts';
-export type { RunSink, SinkArtifact, SinkMap, SinkRecord, SinkRun, SinkValue } from './sink.ts';
+export type {
+  ConsoleRecord,
+  RunSink,
+  SinkArtifact,
+  SinkContext,
+  SinkLimits,
+  SinkMap,
+  SinkRecord,
+  SinkRun,
+  SinkState,
+  SinkValue,
+  SystemRecord,
+} from './sink.ts';
+export { SinkRefused, SinkUnauthorized, SinkUnavailable } from './sink-errors.ts';
+export { type Platform, PLATFORMS, type PlatformContext, revealed, type SecretText } from './platforms.ts';

@@ -69,8 +69,16 @@ export class CsvSink implements RunSink {
         return this.#all(record, 'param', record.params);
       case 'tags':
         return this.#all(record, 'tag', record.tags);
-      default:
+      case 'note':
         return this.#row(record, 'note', record.severity, record.text);
+      case 'system': {
+        let text = '';
+        for (const [key, value] of Object.entries(record.values))
+          text += this.#row(record, 'system', key, value, record.sample);
+        return text;
+      }
+      default:
+        return this.#row(record, 'console', record.stream, record.text);
     }
   }
 
