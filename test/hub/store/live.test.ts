@@ -114,6 +114,21 @@ test('reads while requests and sealings go on see every acknowledged point, once
   expect(reads).toBeGreaterThan(1);
 });
 
+test('a read that meets a sealing on its way sees each point once', async () => {
+  const store = opened();
+  await put(
+    store,
+    runEvents(
+      { id: 'a' },
+      [0, 1, 2].map((n) => step(n, n)),
+    ),
+  );
+  // The first read has to wait for its worker to start; the sealing is through before.
+  const read = store.series({ run: 'a', key: 'train/loss', x: 'step', maxPoints: 0 });
+  await store.seal();
+  expect((await read)?.step).toEqual([0, 1, 2]);
+});
+
 test('appends that are under way when the store closes are finished first; later ones are refused', async () => {
   const store = opened();
   const last = put(store, gauge('m', [{ time: T0, value: 1 }]));
