@@ -71,10 +71,24 @@ test('a run gathers name, params, tags, source, notes and artifacts from its eve
 
 test('steps that come before the start, and out of order, make the same run', async () => {
   const { store } = clocked();
-  const records = [start(0, { lr: 1 }), step(1, 3), step(2, 2), step(3, 1), end(4, 'finished')];
+  const params = {
+    event: 'llm.run.params',
+    seq: 4,
+    body: { lr: 2 },
+    attributes: { 'llm.run.tags.team': 'x' },
+  };
+  const records = [
+    start(0, { lr: 1, wd: 0 }),
+    step(1, 3),
+    step(2, 2),
+    step(3, 1),
+    params,
+    end(5, 'finished'),
+  ];
   await put(store, runEvents({ id: 'in-order' }, records));
-  for (const at of [3, 1, 4, 2, 0]) await put(store, runEvents({ id: 'shuffled' }, [records[at]!]));
+  for (const at of [3, 1, 5, 4, 2, 0]) await put(store, runEvents({ id: 'shuffled' }, [records[at]!]));
   const { id: _a, name: _b, ...wanted } = (await store.run('in-order'))!;
+  expect(wanted).toMatchObject({ params: { lr: 2, wd: 0 }, tags: { team: 'x' } });
   expect(await store.run('shuffled')).toMatchObject(wanted);
 });
 

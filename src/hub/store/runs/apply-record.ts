@@ -1,14 +1,12 @@
-import { ATTR, EVENT } from '../../../conventions/index.ts';
+import { ATTR, EVENT, type JsonValue } from '../../../conventions/index.ts';
 import { textOf, toJson } from '../attributes.ts';
 import { LIMITS } from '../limits.ts';
 import { addToIntervals } from './intervals.ts';
 import { addValue, rankOf, type RankState, type RunState } from './run-state.ts';
-import { readMap, readStepValues, type RunRecord, wholeOf } from './run-record.ts';
+import { readMap, readMapAttribute, readStepValues, type RunRecord, wholeOf } from './run-record.ts';
 
 /** Numberless records of a rank whose identity is remembered. */
 const REMEMBERED = 2000;
-/** Attribute prefix of a tag that stands alone on the start event. */
-const TAG_PREFIX = `${ATTR.runTags}.`;
 
 export interface Step {
   step: number | null;
@@ -66,24 +64,33 @@ function describe(run: RunState, rank: RankState, record: RunRecord): void {
   if (!run.hasStart) run.startedAt = Math.min(run.startedAt, record.time);
 }
 
+/** Params, tags and source of a start or params event; an older record that comes later changes no newer value. */
+function describeWork(run: RunState, { time, body, attributes }: RunRecord): void {
+  const newer = time >= run.describedAt;
+  run.describedAt = Math.max(run.describedAt, time);
+  const merge = (
+    known: Record<string, JsonValue>,
+    added: Record<string, JsonValue>,
+  ): Record<string, JsonValue> => (newer ? { ...known, ...added } : { ...added, ...known });
+  run.params = merge(run.params, readMap(body));
+  run.tags = merge(run.tags, readMapAttribute(attributes, ATTR.runTags));
+  run.source = merge(run.source, readMapAttribute(attributes, ATTR.runSource));
+}
+
 type Apply = (run: RunState, record: RunRecord, rank: RankState) => RecordOutcome;
 
 const EVENTS: Readonly<Record<string, Apply>> = {
-  [EVENT.runStart](run, { time, body, attributes }) {
+  [EVENT.runStart](run, record) {
+    const { time } = record;
     // The first start is the run's; a resumed attempt or another rank starts later.
     run.startedAt = run.hasStart ? Math.min(run.startedAt, time) : time;
     run.hasStart = true;
-    Object.assign(run.params, readMap(body));
-    Object.assign(run.tags, readMap(attributes[ATTR.runTags]));
-    Object.assign(run.source, readMap(attributes[ATTR.runSource]));
-    for (const key of Object.keys(attributes)) {
-      if (key.startsWith(TAG_PREFIX)) run.tags[key.slice(TAG_PREFIX.length)] = toJson(attributes[key]!);
-    }
+    describeWork(run, record);
     return { stored: true };
   },
 
-  [EVENT.runParams](run, { body }) {
-    Object.assign(run.params, readMap(body));
+  [EVENT.runParams](run, record) {
+    describeWork(run, record);
     return { stored: true };
   },
 

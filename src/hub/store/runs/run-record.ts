@@ -100,6 +100,15 @@ export function readMap(value: AttributeValue | undefined): Record<string, JsonV
   return {};
 }
 
+/** A map attribute, given whole or key by key (`llm.run.tags.team`: SDKs whose attributes are flat). */
+export function readMapAttribute(attributes: Attributes, name: string): Record<string, JsonValue> {
+  const map = readMap(attributes[name]);
+  for (const key of Object.keys(attributes)) {
+    if (key.startsWith(`${name}.`)) map[key.slice(name.length + 1)] = toJson(attributes[key]!);
+  }
+  return map;
+}
+
 function isMap(value: AttributeValue | undefined): value is Attributes {
   return (
     typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)

@@ -12,6 +12,8 @@ export interface RunState {
   startedAt: number;
   hasStart: boolean;
   updatedAt: number;
+  /** Time of the newest record that brought params, tags or source. */
+  describedAt: number;
   /** Newest wall clock at which something of the run came. */
   arrival: number;
   attempt: number;
@@ -58,6 +60,7 @@ export function newRun(id: string, time: number): RunState {
     startedAt: time,
     hasStart: false,
     updatedAt: time,
+    describedAt: 0,
     arrival: 0,
     attempt: 1,
     worldSize: 1,
