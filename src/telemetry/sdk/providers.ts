@@ -23,6 +23,7 @@ import {
 import type { EnvironmentReader } from '../settings/environment-reader.ts';
 import { InstrumentProducer } from '../instruments/producer.ts';
 import { instruments } from '../instruments/registry.ts';
+import { PooledIdGenerator } from './id-generator.ts';
 import { QueueLogProcessor } from './log-processor.ts';
 import { type EncodedCollection, QueueMetricExporter } from './metric-exporter.ts';
 import { METRICS_CODEC } from '../delivery/otlp-codec.ts';
@@ -50,6 +51,7 @@ export function createTracerProvider(
   return new NodeTracerProvider({
     resource: toResource(parts.attributes),
     sampler: resolveSampler(environment),
+    idGenerator: new PooledIdGenerator(),
     spanLimits: resolveSpanLimits(environment),
     spanProcessors,
   });
