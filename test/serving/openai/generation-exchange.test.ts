@@ -91,9 +91,6 @@ describe('a streamed generation', () => {
       'llm.serving.completion_ratio': 0.5,
       'llm.outcome': 'completed',
     });
-    expect(span.startTime[0] * 1e9 + span.startTime[1]).toBeGreaterThanOrEqual(
-      parent.startTime[0] * 1e9 + parent.startTime[1],
-    );
   });
   it('takes the first real delta for the first token, not the role before it', async () => {
     // The server's own clock says when it wrote what.
