@@ -16,6 +16,11 @@ describe('the wording of a change', () => {
     expect(wording).toMatchObject({ symbol: '▼', amount: '31 tok/s', word: 'worse', tone: 'bad' });
   });
 
+  it('counts the difference of percentages in points', () => {
+    expect(deltaWording({ delta: 1.1, better: 'none', value: 43 }, '%').amount).toBe('1.1 points');
+    expect(deltaWording({ delta: 0.008, better: 'lower', value: 0.02 }, 'share').amount).toBe('0.8 points');
+  });
+
   it('judges nothing where no direction is better', () => {
     const wording = deltaWording({ delta: 2, better: 'none', value: 43 }, '%');
     expect(wording).toMatchObject({ symbol: '▲', word: 'up', tone: 'neutral' });

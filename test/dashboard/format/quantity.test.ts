@@ -26,6 +26,7 @@ describe('a number', () => {
 
   it('keeps its zeros where figures stand below each other', () => {
     expect(formatNumber(1.3, true)).toBe('1.300');
+    expect(formatNumber(0.0003, true)).toBe('0.0003');
   });
 
   it.each([

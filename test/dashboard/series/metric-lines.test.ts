@@ -8,6 +8,7 @@ import {
   exportInterval,
   groupByAttribute,
   joinSeries,
+  laterStart,
 } from '../../../src/dashboard/page/series/metric-lines.ts';
 
 const series = (
@@ -120,6 +121,21 @@ describe('a line', () => {
       x: [0, 1, 2],
       y: [0.25, 0, null],
     });
+  });
+});
+
+describe('the axis of a window', () => {
+  const since = (...seconds: number[]) => [{ x: seconds, y: seconds }];
+
+  it('begins a little before the first point, when most of the window is empty', () => {
+    expect(laterStart([...since(3000, 3600), ...since(3300)], 0, 3_600_000)).toBe(2_970_000);
+  });
+
+  it('stays the window when the lines fill it, or there are none', () => {
+    expect(laterStart(since(600, 3600), 0, 3_600_000)).toBeUndefined();
+    expect(laterStart([...since(3000), ...since(10)], 0, 3_600_000)).toBeUndefined();
+    expect(laterStart([], 0, 3_600_000)).toBeUndefined();
+    expect(laterStart([{ x: [], y: [] }], 0, 3_600_000)).toBeUndefined();
   });
 });
 

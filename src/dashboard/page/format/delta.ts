@@ -1,5 +1,5 @@
 import type { Tile } from '../../../conventions/hub-api.ts';
-import { type DisplayUnit, formatQuantity } from './quantity.ts';
+import { type DisplayUnit, formatNumber, formatQuantity } from './quantity.ts';
 
 /** A change in words. Direction is told by a sign, a word and a tone, never by colour alone. */
 export interface DeltaWording {
@@ -9,6 +9,13 @@ export interface DeltaWording {
   /** `better`, `worse`, or neutral: `up`, `down`, `unchanged`, `no earlier value`. */
   word: string;
   tone: 'good' | 'bad' | 'neutral';
+}
+
+/** The difference of two percentages is in points: `2 % up` would read as a fiftieth more. */
+function sizeOf(size: number, unit: DisplayUnit): string {
+  if (unit === '%') return `${formatNumber(size)} points`;
+  if (unit === 'share') return `${formatNumber(size * 100)} points`;
+  return formatQuantity(size, unit);
 }
 
 /**
@@ -28,7 +35,7 @@ export function deltaWording(
     return { symbol: '=', amount: '', word: 'unchanged', tone: 'neutral' };
   }
   const symbol = delta > 0 ? '▲' : '▼';
-  const amount = formatQuantity(Math.abs(delta), unit);
+  const amount = sizeOf(Math.abs(delta), unit);
   if (better === 'none') return { symbol, amount, word: delta > 0 ? 'up' : 'down', tone: 'neutral' };
   const good = delta > 0 === (better === 'higher');
   return { symbol, amount, word: good ? 'better' : 'worse', tone: good ? 'good' : 'bad' };

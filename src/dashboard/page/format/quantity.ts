@@ -85,7 +85,8 @@ export function formatNumber(value: number, precise = false): string {
   const digits = precise ? 4 : 3;
   const decimals = Math.min(20, Math.max(0, digits - 1 - Math.floor(Math.log10(size))));
   const [whole = '0', fraction = ''] = Math.abs(value).toFixed(decimals).split('.');
-  const kept = precise ? fraction : fraction.replace(/0+$/, '');
+  // Small numbers have so many digits already that zeros behind them only hide the figure.
+  const kept = precise && size >= 0.01 ? fraction : fraction.replace(/0+$/, '');
   return `${value < 0 ? '−' : ''}${group(whole)}${kept === '' ? '' : `.${kept}`}`;
 }
 

@@ -1,14 +1,16 @@
-import { useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { CatalogueEntry } from '../../../conventions/catalogue.ts';
 import { type CardLine, ChartCard } from '../chart/card.tsx';
 import { useNearScreen } from '../chart/near-screen.ts';
 import { api, type TimeSpan } from '../data/api.ts';
 import { entryOf } from '../data/catalogue.ts';
+import { resync } from '../data/hub.ts';
 import { useQuery } from '../data/query.ts';
 import { displayUnit } from '../format/quantity.ts';
 import { lineOfEntry, type MetricRead, readsOf } from '../series/catalogue-lines.ts';
 import type { Line } from '../series/columns.ts';
 import { joinLines } from '../series/join.ts';
+import { laterStart } from '../series/metric-lines.ts';
 import type { Range } from '../state/address.ts';
 import { address, go } from '../state/view.ts';
 
@@ -37,10 +39,21 @@ export function TimeChart({
   ...props
 }: Shared & { ask: (span: { from: number; to: number }, signal: AbortSignal) => Promise<TimeLine[]> }) {
   const { ref, near } = useNearScreen();
-  const { data, error, loading } = useQuery(`time ${id}`, near, async (span, signal) => ({
-    span,
-    lines: await ask(span, signal),
-  }));
+  const { window, range: picked } = address.value;
+  const begin = useBegin(`${id} ${window} ${picked?.join('~') ?? ''} ${resync.value}`);
+  const { data, error, loading } = useQuery(`time ${id} ${begin.at}`, near, async (whole, signal) => {
+    const span = { from: Math.max(whole.from, begin.at), to: whole.to };
+    return { span, lines: await ask(span, signal) };
+  });
+  useEffect(() => {
+    if (data === undefined || picked !== null) return;
+    const later = laterStart(
+      data.lines.map(({ line }) => line),
+      data.span.from,
+      data.span.to,
+    );
+    if (later !== undefined) begin.move(later);
+  }, [data]);
   const drawn = useMemo(() => {
     const filled = (data?.lines ?? []).filter(({ line }) => line.y.some((y) => y !== null));
     const lines = filled.map(
@@ -82,6 +95,20 @@ export function TimeChart({
     </div>
   );
 }
+
+/**
+ * The first read of a window tells since when there are data. When that is late in it (a hub that was just
+ * started), the chart begins there: the data fill it, and are read in finer cells. Another window, range or a
+ * refresh by hand looks at the whole again.
+ */
+function useBegin(question: string): { at: number; move(to: number): void } {
+  const [found, setFound] = useState({ question, at: 0 });
+  return {
+    at: found.question === question ? found.at : 0,
+    move: (at) => setFound({ question, at }),
+  };
+}
+
 const TIME = { kind: 'time' } as const;
 const NONE: readonly never[] = [];
 

@@ -72,8 +72,8 @@ export function RunChart({
         height={height}
         onZoom={onZoom}
         error={error}
-        loading={!near || states.some((state) => state.loading)}
-        empty={<p class="muted">{emptyText(keys, zoom !== null, x)}</p>}
+        loading={near && states.some((state) => state.loading)}
+        empty={near && <p class="muted">{emptyText(keys, zoom !== null, x)}</p>}
       />
     </div>
   );
