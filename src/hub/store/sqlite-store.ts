@@ -251,11 +251,6 @@ export class SqliteStore implements Store {
     });
   }
 
-  /** Chunks of metrics in the database. */
-  chunkCount(): number {
-    return (this.#rows.sql('SELECT count(*) AS n FROM chunk').get() as { n: number }).n;
-  }
-
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

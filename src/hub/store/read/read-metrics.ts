@@ -1,11 +1,12 @@
 import type { InstrumentInfo } from '../../../conventions/index.ts';
 import { decodeHistogramChunk, type HistogramRow } from '../chunks/histogram-chunk.ts';
-import { decodeNumberChunk, emptyNumbers, type NumberColumns } from '../chunks/number-chunk.ts';
+import { decodeNumberChunk, type NumberColumns } from '../chunks/number-chunk.ts';
 import { type ChunkRow, SELECT_CHUNK } from '../metrics/series.ts';
 import type { HistogramQuery, HistogramSeries, MetricQuery, NumberSeries, PointsQuery } from '../store.ts';
 import { toStoredHistogram } from './histogram-bounds.ts';
 import { lowerBound, m4, upperBound } from './m4.ts';
 import type { LiveNumbers, LiveRows } from './protocol.ts';
+import { scratchColumns } from './scratch.ts';
 import { matchingSeries } from './series-match.ts';
 import type { ReadDatabase } from './sql.ts';
 import { thinHistogram } from './thin-histogram.ts';
@@ -68,9 +69,9 @@ export function readPoints(
     found.push({
       ...series,
       reduced: kept.length < total,
-      time: Float64Array.from(kept, (i) => columns.time[i]!),
-      start: Float64Array.from(kept, (i) => columns.start[i]!),
-      value: Float64Array.from(kept, (i) => columns.value[i]!),
+      time: picked(columns.time, kept),
+      start: picked(columns.start, kept),
+      value: picked(columns.value, kept),
     });
   }
   return found;
@@ -127,7 +128,7 @@ function chunkBefore(db: ReadDatabase, series: number, from: number): ChunkRow |
   );
 }
 
-/** Points of a series in chunks and heads that touch the range, ascending, each time once. */
+/** Points of a series in chunks and heads that touch the range, ascending, each time once. Valid until the next call. */
 function numbersBetween(
   db: ReadDatabase,
   series: number,
@@ -143,7 +144,8 @@ function numbersBetween(
     query.to,
   )!.n;
   for (const head of heads) length += head.time.length;
-  const all = emptyNumbers(length);
+  const [time, start, value] = scratchColumns(length);
+  const all: NumberColumns = { time, start, value };
   let at = 0;
   let inOrder = true;
   const took = (count: number): void => {
@@ -170,8 +172,14 @@ function sortedOnce({ time, start, value }: NumberColumns): NumberColumns {
   const order = Array.from({ length: time.length }, (_, i) => i).sort((a, b) => time[a]! - time[b]!);
   const once = order.filter((position, i) => i === 0 || time[position] !== time[order[i - 1]!]);
   return {
-    time: Float64Array.from(once, (i) => time[i]!),
-    start: Float64Array.from(once, (i) => start[i]!),
-    value: Float64Array.from(once, (i) => value[i]!),
+    time: picked(time, once),
+    start: picked(start, once),
+    value: picked(value, once),
   };
+}
+
+function picked(column: Float64Array, positions: ArrayLike<number>): Float64Array {
+  const out = new Float64Array(positions.length);
+  for (let i = 0; i < out.length; i++) out[i] = column[positions[i]!]!;
+  return out;
 }

@@ -3,6 +3,7 @@ import { emptyColumns } from '../runs/step-series.ts';
 import type { SeriesQuery } from '../store.ts';
 import { lowerBound, m4, upperBound } from './m4.ts';
 import type { LiveSteps, StepsAnswer } from './protocol.ts';
+import { scratchColumns } from './scratch.ts';
 import type { ReadDatabase } from './sql.ts';
 
 /** Most non-finite points that are listed; all are counted. */
@@ -68,6 +69,7 @@ export function readSteps(
   };
 }
 
+/** Valid until the next call. */
 function load(db: ReadDatabase, ids: readonly number[], live: readonly LiveSteps[]): StepColumns {
   let length = 0;
   for (const id of ids) {
@@ -78,7 +80,8 @@ function load(db: ReadDatabase, ids: readonly number[], live: readonly LiveSteps
   }
   const heads = live.flatMap((one) => (ids.includes(one.series) ? one.heads : []));
   for (const { step } of heads) length += step.length;
-  const all = emptyColumns(length);
+  const [step, time, value] = scratchColumns(length);
+  const all: StepColumns = { step, time, value };
   let at = 0;
   for (const id of ids) {
     const chunks = db.each<{ n: number; data: Uint8Array }>(
@@ -165,6 +168,5 @@ function pick({ step, time, value }: StepColumns, positions: ArrayLike<number>):
 }
 
 function slice({ step, time, value }: StepColumns, begin: number, end: number): StepColumns {
-  if (begin === 0 && end === step.length) return { step, time, value };
   return { step: step.slice(begin, end), time: time.slice(begin, end), value: value.slice(begin, end) };
 }
