@@ -1,6 +1,8 @@
 import { diag } from '@opentelemetry/api';
 import type { Attachment } from './attach/attach-spans.ts';
 import type { DropCounter, Drops } from './dropped.ts';
+import { createEventExporter, type EventExporterOptions } from './delivery/otlp-event-exporter.ts';
+import type { EventExporter } from './event-exporter.ts';
 import { addExitHook, type ExitReason, within } from './exit.ts';
 import type { ExportPipeline } from './delivery/export-pipeline.ts';
 import type { ResourceAttributes } from './settings/resource.ts';
@@ -13,6 +15,8 @@ export interface Part {
 }
 
 export interface RunningOptions {
+  /** Receiver and headers that the program named in code. */
+  readonly given: { endpoint?: string | undefined; headers?: Readonly<Record<string, string>> | undefined };
   readonly mode: TelemetryMode;
   readonly resourceAttributes: ResourceAttributes;
   readonly serviceInstanceId: string;
@@ -56,6 +60,16 @@ export class RunningTelemetry implements Telemetry {
         pending: () => options.pipelines.some(({ queue }) => queue.size > 0 && !queue.failing),
       });
     }
+  }
+
+  createEventExporter(options: EventExporterOptions = {}): EventExporter {
+    const { endpoint, headers } = this.#options.given;
+    const elsewhere = options.endpoint !== undefined && options.endpoint !== endpoint;
+    return createEventExporter({
+      ...options,
+      ...(options.endpoint === undefined && endpoint !== undefined ? { endpoint } : {}),
+      headers: { ...(elsewhere ? {} : headers), ...options.headers },
+    });
   }
 
   async forceFlush(): Promise<void> {

@@ -102,6 +102,7 @@ function start(options: TelemetryOptions, environment: EnvironmentReader): Telem
     drops,
     shutdownTimeoutMs,
     handleExit: options.handleExit ?? true,
+    given: { endpoint: options.endpoint, headers: options.headers },
   };
   if (base.handleExit) setExitDeadline(shutdownTimeoutMs);
 
@@ -214,6 +215,7 @@ function disabled(options: TelemetryOptions, environment: EnvironmentReader): Te
     drops: new DropCounter(),
     shutdownTimeoutMs: DEFAULT_EXIT_DEADLINE_MS,
     handleExit: false,
+    given: { endpoint: options.endpoint, headers: options.headers },
   });
 }
 

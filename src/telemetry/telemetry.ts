@@ -1,4 +1,6 @@
 import type { Attachment } from './attach/attach-spans.ts';
+import type { EventExporterOptions } from './delivery/otlp-event-exporter.ts';
+import type { EventExporter } from './event-exporter.ts';
 import type { Drops } from './dropped.ts';
 
 export const SIGNALS = ['traces', 'metrics', 'logs'] as const;
@@ -44,6 +46,8 @@ export interface Telemetry {
   readonly endpoint: string;
   /** With mode `attached`: where the spans of the other SDK go, and why. */
   readonly attachment?: Attachment;
+  /** An exporter of run events to the receiver, and with the headers, that the program gave `startTelemetry`; options of its own win, and headers are not sent to another receiver. */
+  createEventExporter(options?: EventExporterOptions): EventExporter;
   /** Sends what is recorded until now. Resolves when it is delivered or given up, at most after the shutdown timeout; never rejects. */
   forceFlush(): Promise<void>;
   /** Flushes and stops for good; the same deadline. Idempotent, never rejects. */

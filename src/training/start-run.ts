@@ -245,19 +245,13 @@ function exporterOf(
   if (options.exporter) return options.exporter;
   if (telemetry?.mode === 'disabled') return undefined;
   if (options.endpoint === undefined && env['OTEL_LOGS_EXPORTER']?.trim() === 'none') return undefined;
-  const endpoint = options.endpoint ?? endpointOf(telemetry, env);
-  return createEventExporter({
-    ...(endpoint === undefined ? {} : { endpoint }),
+  const given = {
+    ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
     ...(options.headers === undefined ? {} : { headers: options.headers }),
     env,
     background: true,
-  });
-}
-
-/** Telemetry that the program started with an endpoint of its own; what the environment says needs no repeating. */
-function endpointOf(telemetry: Telemetry | undefined, env: AssemblyInputs['env']): string | undefined {
-  const fromEnvironment = Object.keys(env).some((name) => /^OTEL_EXPORTER_OTLP_(.*_)?ENDPOINT$/.test(name));
-  return fromEnvironment ? undefined : telemetry?.endpoint;
+  };
+  return telemetry?.createEventExporter(given) ?? createEventExporter(given);
 }
 
 function resourceOf(facts: RunFacts, telemetry: Telemetry | undefined): ResourceMap {

@@ -54,6 +54,22 @@ describe('startTelemetry', () => {
     expect(lines).toEqual([]);
   });
 
+  it('gives an exporter of run events its receiver and headers, and no headers to another receiver', async () => {
+    const telemetry = start({ headers: { 'x-key': 'given' } });
+    const other = await OtlpSink.start();
+    for (const exporter of [
+      telemetry.createEventExporter({ env: {} }),
+      telemetry.createEventExporter({ env: {}, endpoint: other.url }),
+    ]) {
+      expect(await exporter.export([])).toEqual({ ok: true });
+      await exporter.shutdown();
+    }
+    const keys = (received: OtlpSink) =>
+      received.requests.filter(({ signal }) => signal === 'logs').map(({ headers }) => headers['x-key']);
+    expect([keys(sink), keys(other)]).toEqual([['given'], [undefined]]);
+    await other.close();
+  });
+
   it('keeps NaN in a gauge on the wire', async () => {
     const series = instruments.gauge(GAUGE, 'test').bind();
     series.set(Number.NaN);
