@@ -8,7 +8,8 @@ import { promisify } from 'node:util';
 import { type Browser, chromium, expect as see, type Page } from '@playwright/test';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Hub, startHub } from '../../src/hub/index.ts';
-import { FedRun, feedTraffic, noise } from '../dashboard/feed.ts';
+import { FedRun, feedTraffic } from '../dashboard/feed.ts';
+import { feedRuns, FED_STEPS, HOSTILE, START } from '../dashboard/runs.ts';
 
 /** The page in a real browser, on a real hub, fed by real OTLP. `LLM_OTEL_CHROMIUM` names another Chromium. */
 const CHROMIUM = process.env.LLM_OTEL_CHROMIUM ?? '/usr/bin/chromium';
@@ -26,11 +27,6 @@ declare const inPage: {
   redOnRail(plot: unknown): { left: number; right: boolean };
   accessibilityFaults(): string[];
 };
-/** Data end a little before now, so that nothing is of the future. */
-const START = Date.now() - 20 * 60_000;
-const LONG = 20_000;
-const HOSTILE = '<img src=x onerror="document.title=1"> "run"';
-
 describe.skipIf(!found)('the page', () => {
   let folder: string;
   let browser: Browser;
@@ -40,10 +36,16 @@ describe.skipIf(!found)('the page', () => {
   let page: Page;
   /** Console errors, page errors and policy violations; a test that provokes some clears it. */
   let complaints: string[];
-  let nextStep = 400;
+  let nextStep = FED_STEPS;
 
   const startNew = (name: string): Promise<Hub> =>
-    startHub({ port: 0, otlpPort: false, dataDir: join(folder, name), pageDir: join(folder, 'page') });
+    startHub({
+      port: 0,
+      otlpPort: false,
+      dataDir: join(folder, name),
+      pageDir: join(folder, 'page'),
+      interruptedAfterMs: 3_600_000,
+    });
   const open = async (query = '', at: Hub = hub): Promise<void> => {
     await page.goto(`${at.url}/${query}`);
     await see(page.locator('main')).toHaveAttribute('data-loaded', 'true');
@@ -66,7 +68,8 @@ describe.skipIf(!found)('the page', () => {
     ]);
     hub = await startNew('data');
     empty = await startNew('empty');
-    await feed();
+    live = await feedRuns(hub.url);
+    await feedTraffic(hub.url, Date.now() - 1000, 10);
     browser = await chromium.launch({
       executablePath: CHROMIUM,
       args: ['--no-sandbox', '--disable-gpu'],
@@ -94,48 +97,6 @@ describe.skipIf(!found)('the page', () => {
     await page.close();
     expect(complaints).toEqual([]);
   });
-
-  async function feed(): Promise<void> {
-    const steps = (count: number, loss: (step: number) => number) =>
-      Array.from({ length: count }, (_, step) => ({
-        step,
-        time: START + step * (1_000_000 / count),
-        values: {
-          'train/loss': loss(step),
-          'train/learning_rate': 3e-4,
-          'train/grad_norm': noise(step),
-          ...(step % 50 === 0 ? { 'val/loss': 2 } : {}),
-        },
-      }));
-    live = new FedRun(hub.url, { id: 'live', name: 'under way' });
-    await live.start(START, { layers: 4n, optimizer: 'adamw' }, { baseline: true });
-    await live.steps(steps(nextStep, (step) => 4 * Math.exp(-step / 100)));
-
-    // Earlier than the run under way: the tiles are of the run that was updated last.
-    const bad = new FedRun(hub.url, { id: 'bad', name: HOSTILE });
-    await bad.start(START - 200_000);
-    await bad.steps(
-      steps(300, (step) => (step >= 288 ? Number.NaN : 2)).map((one) => ({
-        ...one,
-        time: one.time - 200_000,
-      })),
-    );
-    await bad.note(START, 'the loss is not a number', 'error');
-    await bad.artifact(START, 'checkpoint', 2_097_152);
-    await bad.end(START + 800_000, 'failed');
-
-    const long = new FedRun(hub.url, { id: 'long', name: 'long' });
-    await long.start(START - 2000);
-    await long.steps(
-      Array.from({ length: LONG }, (_, step) => ({
-        step,
-        time: START + step * 10,
-        values: { 'train/loss': noise(step) },
-      })),
-    );
-    await long.end(START + LONG * 10, 'finished');
-    await feedTraffic(hub.url, Date.now() - 1000, 10);
-  }
 
   it('shows a tile for each figure, with its unit', async () => {
     await open();
@@ -202,7 +163,7 @@ describe.skipIf(!found)('the page', () => {
     const step = await record(0.777);
     await see(page.locator('tr[data-run="live"]')).toContainText('0.7770', { timeout: 15_000 });
     await see(page.locator('tr[data-run="live"]')).toContainText(String(step));
-    expect(await countOf(badge)).toBe(before + 1);
+    await see.poll(() => countOf(badge)).toBe(before + 1);
     await see(chart('train/loss').locator('.legend .value').first()).toHaveText('0.7770');
     expect(reads()).toEqual([]);
     expect(await page.evaluate(() => 'sameDocument' in globalThis)).toBe(true);
