@@ -14,8 +14,6 @@ import { startTelemetry } from './telemetry/index.ts';
 /** On `globalThis`: `--import` and `-r`, or two copies of the package, must not start everything twice. */
 const STARTED = Symbol.for('llm-otel.registered');
 
-const OBSERVERS = ['host', 'runtime'];
-
 function attempt(what: string, work: () => void): void {
   try {
     work();
@@ -47,20 +45,20 @@ function register(): void {
   attempt('the observers', observe);
 }
 
-/** The host is one, whatever the number of threads. */
+/** The host is one, whatever the number of threads. Which observers start, they read from the environment themselves. */
 function observe(): void {
-  const { name, default: fallback } = ENV.observers;
-  const asked = (process.env[name] || fallback).split(',').map((entry) => entry.trim());
-  const unknown = asked.find((entry) => !OBSERVERS.includes(entry) && entry !== 'none');
+  const { name, default: all } = ENV.observers;
+  const known = all.split(',');
+  const asked = (process.env[name] || all).split(',').map((entry) => entry.trim());
+  const unknown = asked.find((entry) => entry !== 'none' && !known.includes(entry));
   if (unknown !== undefined)
-    throw new Error(`${name} names ${JSON.stringify(unknown)}; expected ${OBSERVERS.join(', ')} or none`);
-  const wanted = OBSERVERS.filter((entry) => asked.includes(entry));
-  if (!isMainThread || wanted.length === 0) return;
+    throw new Error(`${name} names ${JSON.stringify(unknown)}; expected ${known.join(', ')} or none`);
+  if (!isMainThread || !asked.some((entry) => known.includes(entry))) return;
   // Loaded beside the program's own start, which need not wait.
   import('./observers/index.ts').then(
     ({ startObservers }) =>
       attempt('the observers', () => {
-        startObservers({ host: wanted.includes('host'), runtime: wanted.includes('runtime') });
+        startObservers();
       }),
     (error: unknown) => say('the observers', error),
   );

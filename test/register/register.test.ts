@@ -98,7 +98,7 @@ describe('register', () => {
       'apache',
       /^llm-otel: the HTTP instrumentation .*LLM_OTEL_HTTP_SERVER.*"apache".*\n$/,
     ],
-    ['LLM_OTEL_OBSERVERS', 'gpus', /^llm-otel: the observers .*LLM_OTEL_OBSERVERS.*"gpus".*\n$/],
+    ['LLM_OTEL_OBSERVERS', 'hots', /^llm-otel: the observers .*LLM_OTEL_OBSERVERS.*"hots".*\n$/],
   ])('says in one line what is wrong with %s, and the program goes on', async (name, value, message) => {
     const { code, stdout, stderr } = await run(IMPORT, 'server.mjs', { [name]: value });
     expect([code, stdout.includes('status 200')]).toEqual([5, true]);
