@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ConfigError, type LoadedConfig, loadConfig } from '../config/index.ts';
-import { ENV } from '../conventions/index.ts';
+import { ENV, parseSize } from '../conventions/index.ts';
 import { type HubOptions, startHub } from '../hub/index.ts';
-import { parseSize } from './numbers.ts';
+
 import { CommandFailed, print, say } from './output.ts';
 
 interface HubFlags {

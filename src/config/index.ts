@@ -6,5 +6,6 @@ export {
   parseConfig,
   type ParseOptions,
 } from './load.ts';
-export type { Monitoring } from './schema.ts';
+export { nearest } from './nearest.ts';
+export { COLLECTOR_DESTINATIONS, type Monitoring } from './schema.ts';
 export { Secret } from './secret.ts';

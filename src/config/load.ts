@@ -58,7 +58,6 @@ export interface ParseOptions {
 const WITHOUT_ROOM: readonly (readonly [path: string, what: string])[] = [
   ['experiment_tracking', 'trackers'],
   ['observers.gpu', 'the GPU observer'],
-  ['collector', 'the Collector'],
   ['alerts', 'alerts'],
 ];
 

@@ -1,5 +1,7 @@
 import * as v from 'valibot';
 import { parseDuration } from '../conventions/duration.ts';
+import { parseSize, SIZE_PATTERN } from '../conventions/size.ts';
+import { nearest } from './nearest.ts';
 import { Secret } from './secret.ts';
 
 /**
@@ -46,6 +48,12 @@ const port = v.pipe(
   v.maxValue(65535, 'expected a port, 0 to 65535'),
 );
 const texts = v.array(text, 'expected a list of texts');
+/** `4GiB`; gives bytes. */
+const size = v.pipe(
+  v.string('expected a size such as 4GiB'),
+  v.regex(SIZE_PATTERN, 'expected a size such as 4GiB'),
+  v.transform(parseSize),
+);
 const url = v.pipe(
   text,
   v.check((value) => URL.canParse(value), 'expected a URL such as http://localhost:5000'),
@@ -105,6 +113,53 @@ const experimentTracking = section({
   }),
 });
 
+/** Each has a file `collector-config/destinations/<name>.yaml`; a test compares. */
+export const COLLECTOR_DESTINATIONS = [
+  'hub',
+  'file',
+  'mlflow',
+  'weave',
+  'opik',
+  'prometheus',
+  'remote-write',
+  'otlp',
+  'debug',
+] as const;
+
+const identifier = v.union([text, v.pipe(v.number(), v.transform(String))], 'expected text or a number');
+const collector = section({
+  destinations: v.array(
+    v.picklist(COLLECTOR_DESTINATIONS, (issue) => {
+      const meant =
+        typeof issue.input === 'string' ? nearest(issue.input, COLLECTOR_DESTINATIONS) : undefined;
+      return `expected one of ${COLLECTOR_DESTINATIONS.join(', ')}, got ${issue.received}${meant ? `; did you mean ${meant}?` : ''}`;
+    }),
+    `expected a list of ${COLLECTOR_DESTINATIONS.join(', ')}`,
+  ),
+  overlays: texts,
+  binary: text,
+  host: text,
+  ports: section({ grpc: port, http: port, health: port, metrics: port }),
+  state_dir: text,
+  memory: size,
+  span_metrics: flag,
+  hub: section({ endpoint: url, queue_size: size }),
+  file: section({ dir: text, optional: flag }),
+  mlflow: section({
+    endpoint: url,
+    experiment_id: identifier,
+    run_id: text,
+    content: flag,
+    queue_size: size,
+  }),
+  weave: section({ endpoint: url, entity: text, project: text, content: flag, queue_size: size }),
+  opik: section({ endpoint: url, workspace: text, project: text, content: flag, queue_size: size }),
+  prometheus: section({ port, expiration: duration }),
+  'remote-write': section({ endpoint: url, queue_requests: count }),
+  otlp: section({ endpoint: url, content: flag, queue_size: size }),
+  debug: section({ verbosity: oneOf('basic', 'normal', 'detailed') }),
+});
+
 const observer = section({ enabled: flag, interval: duration });
 
 const CONDITIONS = ['>', '>=', '<', '<=', '==', '!='] as const;
@@ -146,7 +201,7 @@ export const monitoringSchema = v.strictObject({
         provider_name: text,
         capture_content: flag,
       }),
-      collector: section({ destinations: texts }),
+      collector,
       hub: section({
         host: text,
         port,

@@ -5,3 +5,4 @@ export * from './environment.ts';
 export * from './events.ts';
 export * from './hub-api.ts';
 export * from './metrics.ts';
+export * from './size.ts';

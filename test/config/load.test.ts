@@ -43,7 +43,7 @@ describe('monitoring.yaml', () => {
   it('names every section without a room in one warning', () => {
     const { warnings } = parseConfig(EXAMPLE, { env: {} });
     expect(warnings).toHaveLength(1);
-    for (const section of ['experiment_tracking', 'observers.gpu', 'collector', 'alerts'])
+    for (const section of ['experiment_tracking', 'observers.gpu', 'alerts'])
       expect(warnings[0]).toContain(section);
     expect(parseConfig('monitoring: {hub: {port: 1}}').warnings).toEqual([]);
   });
@@ -72,6 +72,15 @@ describe('monitoring.yaml', () => {
       'monitoring.yaml:7:39: monitoring.alerts.rules[0].condition: expected one of >, >=, <, <=, ==, !=',
       'monitoring.yaml:7:56: monitoring.alerts.rules[0].threshold: expected a number',
     ]);
+  });
+
+  it('knows the destinations of the Collector and which one is meant', () => {
+    expect(problems('monitoring:\n  collector:\n    destinations: [hub, mlfow]\n')).toEqual([
+      'monitoring.yaml:3:25: monitoring.collector.destinations[1]: expected one of hub, file, mlflow, weave, opik, prometheus, remote-write, otlp, debug, got "mlfow"; did you mean mlflow?',
+    ]);
+    expect(problems('monitoring: {collector: {remote-write: {endpiont: "http://a"}}}')[0]).toContain(
+      'did you mean endpoint?',
+    );
   });
 
   it('says which key of a rule is missing', () => {
