@@ -16,4 +16,10 @@ export {
 } from './telemetry/index.ts';
 export * from './training/index.ts';
 export * from './serving/index.ts';
-export { startObservers, type ObserversOptions } from './observers/index.ts';
+export {
+  hostInventory,
+  type ObserversOptions,
+  startHostObserver,
+  startObservers,
+  startRuntimeObserver,
+} from './observers/index.ts';

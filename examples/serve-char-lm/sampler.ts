@@ -44,7 +44,7 @@ export class Sampler {
 
   /** Tokens of a text: one a character. */
   count(text: string): number {
-    return [...text].length;
+    return Array.from(text).length;
   }
 
   async *sample(prompt: string, options: SampleOptions): AsyncGenerator<string> {

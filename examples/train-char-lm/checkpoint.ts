@@ -18,7 +18,7 @@ export async function saveCheckpoint(
   model: { shape: ModelShape; characters: string[]; runId: string; parameters: Parameters },
 ): Promise<void> {
   const weights: string[] = [];
-  for (const array of tree.leaves(tree.ref(model.parameters)) as np.Array[]) {
+  for (const array of tree.leaves<np.Array>(tree.ref(model.parameters))) {
     const values = await array.data();
     weights.push(Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64'));
   }
@@ -39,7 +39,7 @@ export function loadCheckpoint(path: string): {
   if (format !== 'char-lm-1')
     throw new Error(`${path} is no char-lm checkpoint (format ${JSON.stringify(format)})`);
   const [leaves, structure] = tree.flatten(initialParameters(shape, () => 0.5));
-  const arrays = (leaves as np.Array[]).map((like, i) => {
+  const arrays = leaves.map((like, i) => {
     const bytes = Buffer.from(weights[i] ?? '', 'base64');
     const values = new Float32Array(
       bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength),

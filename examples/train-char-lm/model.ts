@@ -105,9 +105,19 @@ export interface StepResult {
   gradientNorm: number;
 }
 
+/** `change` over the arrays of parameters of the same shape, place by place. */
+function mapParameters(
+  change: (...arrays: ArrayTuple) => np.Array,
+  first: Parameters,
+  ...rest: Parameters[]
+): Parameters {
+  return tree.map<np.Array, np.Array, Parameters>(change, first, ...rest);
+}
+type ArrayTuple = [np.Array, np.Array, np.Array];
+
 export function initialState(shape: ModelShape, random: () => number): TrainingState {
   const parameters = initialParameters(shape, random);
-  const zeros = () => tree.map((array: np.Array) => np.zerosLike(array), tree.ref(parameters)) as Parameters;
+  const zeros = (): Parameters => mapParameters((array) => np.zerosLike(array), tree.ref(parameters));
   return { parameters, mean: zeros(), square: zeros() };
 }
 
@@ -131,18 +141,14 @@ export function compileTrainStep(shape: ModelShape, state: TrainingState) {
       )(tree.ref(parameters), input, target) as [np.Array, Parameters];
       const squares = tree.leaves(tree.ref(gradient)).map((g: np.Array) => np.square(g).sum());
       const norm = np.sqrt(squares.reduce((a: np.Array, b: np.Array) => a.add(b)));
-      const nextMean = tree.map(
-        (m: np.Array, g: np.Array) => m.mul(beta1).add(g.mul(1 - beta1)),
-        mean,
-        tree.ref(gradient),
-      ) as Parameters;
-      const nextSquare = tree.map(
-        (s: np.Array, g: np.Array) => s.mul(beta2).add(np.square(g).mul(1 - beta2)),
+      const nextMean = mapParameters((m, g) => m.mul(beta1).add(g.mul(1 - beta1)), mean, tree.ref(gradient));
+      const nextSquare = mapParameters(
+        (s, g) => s.mul(beta2).add(np.square(g).mul(1 - beta2)),
         square,
         gradient,
-      ) as Parameters;
-      const next = tree.map(
-        (p: np.Array, m: np.Array, s: np.Array) =>
+      );
+      const next = mapParameters(
+        (p, m, s) =>
           p.sub(
             m.ref
               .mul(meanCorrection.ref)
@@ -152,7 +158,7 @@ export function compileTrainStep(shape: ModelShape, state: TrainingState) {
         parameters,
         nextMean,
         nextSquare,
-      ) as Parameters;
+      );
       for (const scalar of [learningRate, meanCorrection, squareCorrection]) scalar.dispose();
       return [loss, norm, next, nextMean, nextSquare] as const;
     },

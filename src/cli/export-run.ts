@@ -1,5 +1,5 @@
 import { type JsonNumber, RUN_STATUSES, type RunEndStatus } from '../conventions/index.ts';
-import type { RunSink, SinkMap, SinkRecord } from '../trackers/index.ts';
+import type { RunSink, SinkRecord } from '../trackers/index.ts';
 import type { HubClient } from './hub-client.ts';
 
 type Step = Extract<SinkRecord, { kind: 'step' }>;
@@ -28,9 +28,9 @@ export async function exportRun(hub: HubClient, id: string, rank: number, sink: 
     worldSize: run.worldSize,
     attempt: run.attempt,
     startedAt: run.startedAt,
-    params: run.params as SinkMap,
-    tags: run.tags as SinkMap,
-    source: run.source as SinkMap,
+    params: run.params,
+    tags: run.tags,
+    source: run.source,
   });
   const notes = run.notes
     .filter((note) => note.rank === rank)
@@ -41,9 +41,9 @@ export async function exportRun(hub: HubClient, id: string, rank: number, sink: 
   for (let at = 0; at < records.length; at += BATCH) await sink.write(records.slice(at, at + BATCH));
   for (const artifact of run.artifacts) {
     if (artifact.rank === rank)
-      await sink.artifact({ ...artifact, seq: records.length, metadata: artifact.metadata as SinkMap });
+      await sink.artifact({ ...artifact, seq: records.length, metadata: artifact.metadata });
   }
-  await sink.close(endStatus(run.status), run.summary as SinkMap);
+  await sink.close(endStatus(run.status), run.summary);
   return steps.length;
 }
 

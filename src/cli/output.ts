@@ -49,8 +49,8 @@ export function table(
 
 /** Makes a text safe to print in a terminal. */
 export function visible(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- these are what must not reach the terminal
   return text.replace(
+    // oxlint-disable-next-line no-control-regex -- these are what must not reach the terminal
     /[\u0000-\u001f\u007f-\u009f]/g,
     (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );

@@ -6,7 +6,7 @@ const run = await startRun({
   name: 'one',
   id: 'run-1',
   params: { lr: 0.1 },
-  journalDir: process.argv[2] as string,
+  journalDir: process.argv[2],
   endpoint: 'http://127.0.0.1:9',
   finishTimeout: 100,
 });

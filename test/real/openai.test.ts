@@ -57,7 +57,7 @@ async function npmReplies(url: string) {
     apiKey: 'none',
     maxRetries: 0,
     fetch: async (input, init) => {
-      const response = await fetch(input as string, init as RequestInit);
+      const response = await fetch(input, init);
       const [kept, given] = response.body?.tee() ?? [null, null];
       const body = new Response(kept)
         .arrayBuffer()
