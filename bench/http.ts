@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
 import { load, type Program, startProgram } from './http/processes.ts';
+import { registerUrl } from './http/register-url.ts';
 import { type BenchRow, benchRow, median } from './row.ts';
 
 export interface BenchHttpOptions {
@@ -17,11 +17,6 @@ const VARIANTS = ['bare', 'instrumentation-http', 'register'] as const;
 type Variant = (typeof VARIANTS)[number];
 const PATHS = ['/', '/stream'] as const;
 
-/** The compiled package where it was built: what a user loads. Sources would add the time to strip their types. */
-function registerUrl(): string {
-  const built = new URL('../dist/register.js', import.meta.url);
-  return (existsSync(built) ? built : new URL('../src/register.ts', import.meta.url)).href;
-}
 function nodeOptions(variant: Variant): string[] {
   if (variant === 'bare') return [];
   const own = new URL('./http/instrumentation-http.mjs', import.meta.url).href;

@@ -22,10 +22,13 @@ function pinned(cpu: number, command: string, args: readonly string[]): [string,
 /** Starts a program of this folder and waits for the line of JSON that it prints when it is ready. */
 export async function startProgram(
   name: string,
-  options: { cpu: number; node?: readonly string[]; env?: Record<string, string> },
+  options: { cpu?: number; node?: readonly string[]; env?: Record<string, string> },
 ): Promise<Program> {
   const file = fileURLToPath(new URL(name, import.meta.url));
-  const child = spawn(...pinned(options.cpu, process.execPath, [...(options.node ?? []), file]), {
+  const args = [...(options.node ?? []), file];
+  const [command, rest] =
+    options.cpu === undefined ? [process.execPath, args] : pinned(options.cpu, process.execPath, args);
+  const child = spawn(command, rest, {
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
