@@ -3,6 +3,7 @@
  * of, so that a second run costs nothing:
  * - Chromium from Debian's packages (for the page), when this is Debian and we may install;
  * - one Python environment with the clients of test/real/requirements.txt and examples/python/requirements.txt.
+ * - the oldest Node that the package supports.
  *
  * What cannot be had is said in one line and is no failure here: the tests that need it say so again.
  */
@@ -60,10 +61,32 @@ function installPython() {
   return `installed (${folder})`;
 }
 
+/** The oldest Node that the package supports (`engines`), for a test that it works there. */
+export const OLDEST_NODE = '22.15.0';
+export const oldestNode = join(REAL_DIR, `node-${OLDEST_NODE}`, 'node_modules', 'node', 'bin', 'node');
+
+function installOldestNode() {
+  if (existsSync(oldestNode)) return 'there';
+  const folder = join(REAL_DIR, `node-${OLDEST_NODE}`);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{"private": true, "allowScripts": {"node": true}}');
+  const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'];
+  const problem = run(npm[0], [
+    ...npm.slice(1),
+    'install',
+    '--prefix',
+    folder,
+    '--loglevel=error',
+    `node@${OLDEST_NODE}`,
+  ]);
+  return problem ? `not installed: ${problem}` : 'installed';
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const [name, install] of [
     ['chromium', installChromium],
     ['python environment', installPython],
+    ['oldest node', installOldestNode],
   ]) {
     process.stdout.write(`real ${name}: ${install()}\n`);
   }

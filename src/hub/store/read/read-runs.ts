@@ -11,7 +11,9 @@ export function readRuns(db: ReadDatabase, ask: RunsQuestion): RunsAnswer {
   for (const run of ask.live)
     if (run.matches) found.push({ id: run.id, startedAt: run.startedAt, live: true });
   const rows = db.all<{ id: string; started: number; status: string }>(
-    'SELECT id, started, status FROM run WHERE ?1 IS NULL OR project = ?1',
+    // Node 22 does not take numbered parameters (?1), so that the same value is given twice.
+    'SELECT id, started, status FROM run WHERE ? IS NULL OR project = ?',
+    ask.project ?? null,
     ask.project ?? null,
   );
   for (const { id, started, status } of rows) {
