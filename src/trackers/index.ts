@@ -13,4 +13,5 @@ export type {
   SystemRecord,
 } from './sink.ts';
 export { SinkRefused, SinkUnauthorized, SinkUnavailable } from './sink-errors.ts';
-export { type Platform, PLATFORMS, type PlatformContext, revealed, type SecretText } from './platforms.ts';
+export { type Platform, type PlatformContext, revealed, type SecretText } from './platform.ts';
+export { PLATFORMS, type PlatformName } from './platforms.ts';

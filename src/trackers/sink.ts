@@ -107,9 +107,9 @@ export interface SinkContext {
   /** What `state()` gave last, when this sink had this run before; undefined the first time. */
   readonly state: SinkState | undefined;
   /** Tells people something; once each text. No secrets. */
-  warn(message: string): void;
+  readonly warn: (message: string) => void;
   /** The tracker's page asks for the run to stop (W&B's stop button). The program decides; see `Run.stopRequested`. */
-  requestStop(reason: string): void;
+  readonly requestStop: (reason: string) => void;
 }
 
 /**
@@ -147,7 +147,13 @@ export interface RunSink {
    * Undefined: the run is still under way (or its end is not known); what is open is let go, nothing is ended.
    * A run that has ended may be opened again: it was resumed.
    */
-  close(status: RunEndStatus | undefined, summary: SinkMap, signal?: AbortSignal): Promise<void>;
+  close(
+    status: RunEndStatus | undefined,
+    summary: SinkMap,
+    signal?: AbortSignal,
+    /** When it ended, milliseconds since the epoch; absent where nobody knows. */
+    endedAt?: number,
+  ): Promise<void>;
   /** What to remember; undefined for nothing. */
   state?(): SinkState | undefined;
   /** Page of the run in the tracker, when it has one; known after `open`. */

@@ -31,6 +31,7 @@ export type Portion =
       readonly kind: 'end';
       readonly status: RunEndStatus;
       readonly summary: SinkMap;
+      readonly time: number;
       readonly lastSeq: number;
     };
 

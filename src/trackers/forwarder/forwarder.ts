@@ -350,8 +350,8 @@ export class SinkForwarder {
       return taken ? this.#onTaken(portion.lastSeq, 1) : this.#onRefused(portion.lastSeq, 1);
     }
     if (portion?.kind === 'end') {
-      const { status, summary } = portion;
-      const taken = await this.#attempt((signal) => this.#sink.close(status, summary, signal));
+      const { status, summary, time } = portion;
+      const taken = await this.#attempt((signal) => this.#sink.close(status, summary, signal, time));
       if (!taken) return this.#onRefused(portion.lastSeq, 1);
       this.#opened = false;
       return this.#onTaken(portion.lastSeq, 1);

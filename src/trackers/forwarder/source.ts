@@ -12,7 +12,7 @@ export interface SourceEntry {
   /** What it records; none for one that sinks do not know. One entry may be several (parameters and tags). */
   readonly records: readonly SinkRecord[];
   readonly artifact?: SinkArtifact;
-  readonly end?: { readonly status: RunEndStatus; readonly summary: SinkMap };
+  readonly end?: { readonly status: RunEndStatus; readonly summary: SinkMap; readonly time: number };
 }
 
 export interface SourceLimit {
