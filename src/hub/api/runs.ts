@@ -36,7 +36,11 @@ export const RUN_ROUTES = [
     pathParameters: { id: 'llm.run.id' },
     parameters: {
       key: requiredString('Key of the series, such as train/loss'),
-      rank: optionalInteger('One rank; all ranks when absent', 0, 1_000_000),
+      rank: optionalInteger(
+        'One rank; all ranks when absent. A rank that has not recorded the key has no points',
+        0,
+        1_000_000,
+      ),
       x: choice(
         'What `from` and `to` bound, and what the points are in order of',
         ['step', 'time', 'relative'],
@@ -57,8 +61,7 @@ export const RUN_ROUTES = [
       if (!run) throw unknownRun(path.id);
       const keys = run.keys.map(({ key }) => key);
       throw notFound(
-        `Run "${path.id.slice(0, 80)}" has no series "${values.key.slice(0, 80)}"` +
-          `${values.rank === undefined ? '' : ` of rank ${values.rank}`}; its keys: ${shortList(keys)}.`,
+        `Run "${path.id.slice(0, 80)}" has no series "${values.key.slice(0, 80)}"; its keys: ${shortList(keys)}.`,
       );
     },
   }),

@@ -29,7 +29,10 @@ export interface Store {
     limit?: number;
   }): Promise<{ runs: RunSummary[]; total: number }>;
   run(id: string): Promise<RunDetail | undefined>;
-  /** A step series of a run. `maxPoints` 0 = every point, else M4 over `maxPoints / 4` columns of the x axis. */
+  /**
+   * A step series of a run. `maxPoints` 0 = every point, else M4 over `maxPoints / 4` columns of the x axis.
+   * `undefined` when no rank of the run has the key; without points for a rank that has not recorded it.
+   */
   series(query: SeriesQuery): Promise<SeriesResponse | undefined>;
 
   instruments(): Promise<InstrumentInfo[]>;

@@ -74,7 +74,11 @@ describe('histograms that the store thins to columns', () => {
             series.points = kept.map((row) => toStoredHistogram(row, false));
             const found = histogramIncrements(series, window, unseen);
             const { time, value } = statisticByCell([found], grid, ({ count }) => count);
-            return { whole: merged([found]).counts.map(rounded), time, value: value.map(Number).map(rounded) };
+            return {
+              whole: merged([found]).counts.map(rounded),
+              time,
+              value: value.map(Number).map(rounded),
+            };
           };
           const thinned = thinHistogram(read, window, grid.count, temporality === 'delta');
           expect(taken(thinned)).toEqual(taken(read));

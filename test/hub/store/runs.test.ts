@@ -189,6 +189,25 @@ test('of several ranks the lowest ends the run, and the worst end is its status'
   expect(await store.run('a')).toMatchObject({ status: 'failed', ranks: [0, 1] });
 });
 
+test('a rank that has not recorded a key of its run has no points of it; a key of no rank is unknown', async () => {
+  const { store } = clocked();
+  await put(store, runEvents({ id: 'a', rank: 0 }, [step(0, 1)]));
+  await put(store, runEvents({ id: 'a', rank: 1 }, [{ ...step(0, 1), body: { other: 2 } }]));
+  const ask = { run: 'a', x: 'step', maxPoints: 100 } as const;
+  expect(await store.series({ ...ask, key: 'train/loss', rank: 1 })).toMatchObject({
+    rank: 1,
+    total: 0,
+    step: [],
+    time: [],
+    value: [],
+    nonFinite: [],
+    reduced: false,
+  });
+  expect(await store.series({ ...ask, key: 'train/loss', rank: 0 })).toMatchObject({ total: 1 });
+  expect(await store.series({ ...ask, key: 'nothing', rank: 1 })).toBeUndefined();
+  expect(await store.series({ ...ask, run: 'b', key: 'train/loss' })).toBeUndefined();
+});
+
 test('ranks are merged in order of the axis when no rank is asked for', async () => {
   const { store } = clocked();
   const at = (seq: number, value: number, time: number) => ({ ...step(seq, value), time: T0 + time });

@@ -24,15 +24,6 @@ const address = (path: string, query: Query = {}): string => {
   return text === '' ? path : `${path}?${text}`;
 };
 
-/** The hub's refusal, in its own words. */
-export class HubError extends Error {
-  readonly status: number;
-  constructor(message: string, status: number) {
-    super(message);
-    this.status = status;
-  }
-}
-
 /** Reads JSON of the hub. Throws an error whose message says what the hub said, fit to be shown. */
 async function read<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
   let response: Response;
@@ -44,10 +35,7 @@ async function read<T>(path: string, query: Query = {}, signal?: AbortSignal): P
   }
   if (!response.ok) {
     const body = (await response.json().catch(() => undefined)) as ApiError | undefined;
-    throw new HubError(
-      body?.error.message ?? `The hub answered ${response.status} to ${path}`,
-      response.status,
-    );
+    throw new Error(body?.error.message ?? `The hub answered ${response.status} to ${path}`);
   }
   return (await response.json()) as T;
 }

@@ -2,7 +2,7 @@ import { type Signal, signal } from '@preact/signals';
 import { columnsOf, type SeriesColumns, type XAxis } from '../series/columns.ts';
 import { foldPoints } from '../series/fold.ts';
 import type { Range } from '../state/address.ts';
-import { api, HubError } from './api.ts';
+import { api } from './api.ts';
 import { type LivePoints, onPoints } from './hub.ts';
 
 /** One line of a run chart. `rank` absent: all ranks merged. */
@@ -88,11 +88,6 @@ export class RunSeries {
     } catch (error) {
       if (abort.signal.aborted) return;
       this.#abort = undefined;
-      // A rank may never have recorded this key; it may still do.
-      if (error instanceof HubError && error.status === 404) {
-        this.state.value = { columns: NO_POINTS, loading: false, error: null };
-        return;
-      }
       this.state.value = {
         ...this.state.peek(),
         loading: false,
@@ -127,16 +122,6 @@ export class RunSeries {
     if (reread || grown) void this.#load(reading);
   }
 }
-
-const NO_POINTS: SeriesColumns = {
-  step: [],
-  time: [],
-  value: [],
-  nonFinite: [],
-  nonFiniteTotal: 0,
-  total: 0,
-  reduced: false,
-};
 
 function bounds({ axis, zoom }: Reading): { from?: number; to?: number } {
   if (zoom === null) return {};

@@ -9,33 +9,28 @@ import type { ReadDatabase } from './sql.ts';
 /** Most non-finite points that are listed; all are counted. */
 const LISTED_NON_FINITE = 10_000;
 
-/** Reads a step series in order of x and reduces it. `undefined` when the run has no such key (or rank). */
+/**
+ * Reads a step series in order of x and reduces it. `undefined` when no rank of the run has the key; a rank that has
+ * not recorded a key of the run has no points of it.
+ */
 export function readSteps(
   db: ReadDatabase,
   query: SeriesQuery,
   startedAt: number | undefined,
   live: readonly LiveSteps[],
 ): StepsAnswer | undefined {
-  const ids =
-    query.rank === undefined
-      ? db.all<{ id: number }>(
-          'SELECT id FROM step_series WHERE run = ? AND key = ? ORDER BY rank',
-          query.run,
-          query.key,
-        )
-      : db.all<{ id: number }>(
-          'SELECT id FROM step_series WHERE run = ? AND key = ? AND rank = ?',
-          query.run,
-          query.key,
-          query.rank,
-        );
-  if (ids.length === 0) return undefined;
+  const ranks = db.all<{ id: number; rank: number }>(
+    'SELECT id, rank FROM step_series WHERE run = ? AND key = ? ORDER BY rank',
+    query.run,
+    query.key,
+  );
+  if (ranks.length === 0) return undefined;
+  const asked = ranks.filter(({ rank }) => query.rank === undefined || rank === query.rank);
   const all = load(
     db,
-    ids.map(({ id }) => id),
+    asked.map(({ id }) => id),
     live,
   );
-  if (all.step.length === 0) return undefined;
   const origin =
     query.x === 'relative'
       ? (startedAt ??
