@@ -3,13 +3,13 @@ import hashlib
 import json
 import sys
 
-import httpx
+import httpx2
 from openai import APIStatusError, OpenAI
 
 hashes = []
 
 
-class Tee(httpx.SyncByteStream):
+class Tee(httpx2.SyncByteStream):
     def __init__(self, stream, done):
         self.stream, self.done, self.sum = stream, done, hashlib.sha256()
 
@@ -34,7 +34,7 @@ def tee(response):
     response.stream = Tee(response.stream, done)
 
 
-client = OpenAI(base_url=sys.argv[1], api_key="none", max_retries=0, http_client=httpx.Client(event_hooks={"response": [tee]}))
+client = OpenAI(base_url=sys.argv[1], api_key="none", max_retries=0, http_client=httpx2.Client(event_hooks={"response": [tee]}))
 ask = dict(model="char-lm", messages=[{"role": "user", "content": "Call me Ishmael."}], max_tokens=24, seed=7)
 texts = [client.chat.completions.create(**ask).choices[0].message.content]
 stream = client.chat.completions.create(**ask, stream=True, stream_options={"include_usage": True})
