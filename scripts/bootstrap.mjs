@@ -22,6 +22,7 @@ const COMMANDS = {
   test: { script: 'scripts/test.mjs', built: true },
   check: { script: 'scripts/check.mjs', built: true },
   'test:real': { script: 'scripts/test-real.mjs', built: true },
+  'test:isolation': { script: 'scripts/test-isolation.mjs', built: false },
   'real:install': { script: 'scripts/real-install.mjs', built: false },
   bench: { script: 'bench/run.ts', built: true },
   'api-docs': { script: 'scripts/api-docs.mjs', built: true },
