@@ -1,49 +1,15 @@
 /** The Python example, as a user runs it, against the receiver. */
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ATTR, EVENT } from '../../src/conventions/index.ts';
 import type { AttributeValue, LogRecord, OtlpRequest, Resource } from '../../src/otlp/index.ts';
-// @ts-expect-error plain JavaScript without declarations
-import { pythonEnvironment, REAL_DIR } from '../../scripts/real-install.mjs';
 import { type Receiving, startReceiving } from '../hub/receiver/receiving.ts';
+import { example, pythonOrSkip } from './python-environment.ts';
 
 const run = promisify(execFile);
-const example = (file: string) => fileURLToPath(new URL(`../../examples/python/${file}`, import.meta.url));
 
-/** The Python of a cached environment with the example's requirements; a text that says why there is none. */
-async function findPython(): Promise<{ python: string } | { missing: string }> {
-  const shared = pythonEnvironment() as string;
-  if (existsSync(join(shared, '.complete'))) return { python: join(shared, 'bin', 'python') };
-  const requirements = example('requirements.txt');
-  const key = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 16);
-  const folder = join(REAL_DIR as string, `python-example-${key}`);
-  const python = join(folder, 'bin', 'python');
-  if (existsSync(join(folder, '.complete'))) return { python };
-  try {
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(REAL_DIR as string, { recursive: true });
-    await run('python3', ['-m', 'venv', folder]);
-    await run(python, ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', '-r', requirements], {
-      timeout: 120_000,
-    });
-    writeFileSync(join(folder, '.complete'), '');
-    return { python };
-  } catch (error) {
-    return { missing: (error as Error).message.split('\n')[0] ?? 'unknown reason' };
-  }
-}
-
-const found = await findPython();
-if ('missing' in found) {
-  const line = `skipped: Python example: no Python with the OpenTelemetry SDK (${found.missing})`;
-  if (process.env['CI'] === 'true') throw new Error(line);
-  console.log(line);
-}
+const python = await pythonOrSkip('Python example');
 
 interface Event {
   resource: Resource;
@@ -61,7 +27,7 @@ const seqOf = ({ record }: Event): number => Number(record.attributes[ATTR.runSe
 const bodyOf = ({ record }: Event): Record<string, AttributeValue> =>
   record.body as Record<string, AttributeValue>;
 
-describe.skipIf('missing' in found)('a run that Python sends with the official SDK', () => {
+describe.skipIf(python === undefined)('a run that Python sends with the official SDK', () => {
   let receiving: Receiving;
   let events: Event[];
   let printed: string;
@@ -69,8 +35,7 @@ describe.skipIf('missing' in found)('a run that Python sends with the official S
 
   beforeAll(async () => {
     receiving = await startReceiving();
-    const { python } = found as { python: string };
-    const { stdout, stderr } = await run(python, [example('train.py'), '--steps', '200'], {
+    const { stdout, stderr } = await run(python as string, [example('train.py'), '--steps', '200'], {
       env: {
         ...process.env,
         OTEL_EXPORTER_OTLP_ENDPOINT: receiving.url,
