@@ -48,8 +48,13 @@ export const ENV = {
   ),
   observers: variable(
     'LLM_OTEL_OBSERVERS',
-    'host,runtime',
-    'Observers that register starts: host, runtime, or none',
+    'host,runtime,gpu',
+    'Observers that register starts: host, runtime, gpu, or none',
+  ),
+  gpuLibrary: variable(
+    'LLM_OTEL_NVML_LIBRARY',
+    '',
+    "Path of NVIDIA's libnvidia-ml.so.1 (nvml.dll) where the system's loader does not find it",
   ),
   shutdownTimeout: variable(
     'LLM_OTEL_SHUTDOWN_TIMEOUT',

@@ -66,7 +66,7 @@ const gauge = (name: string, unit: string, description: string): MetricDefinitio
   description,
 });
 
-export const METRIC = {
+const BASE = {
   // serving
   requestDuration: histogram(
     'gen_ai.server.request.duration',
@@ -191,6 +191,97 @@ export const METRIC = {
   ),
   processPagingFaults: counter('process.paging.faults', '{fault}', 'Page faults of the process'),
   processUptime: gauge('process.uptime', 's', 'Time since the process started'),
+  processChildren: updown(
+    'llm.process.children',
+    '{process}',
+    'Processes that the process has started, with those that they have started',
+  ),
+
+  // the machine's further sides
+  pressureTime: counter(
+    'system.linux.pressure.time',
+    's',
+    'Time in which some or all tasks waited for a resource (PSI)',
+  ),
+  numaMemoryUsage: updown('system.linux.numa.memory.usage', 'By', 'Memory of a NUMA node by state'),
+  numaMemoryLimit: updown('system.linux.numa.memory.limit', 'By', 'Memory of a NUMA node'),
+  hwNetworkIo: counter('hw.network.io', 'By', 'Bytes received and sent by an InfiniBand port'),
+  hwNetworkPackets: counter('hw.network.packets', '{packet}', 'Packets of an InfiniBand port'),
+  hwNetworkUp: gauge('hw.network.up', '1', 'Whether an InfiniBand port is active'),
+  hwNetworkBandwidthLimit: updown('hw.network.bandwidth.limit', 'By/s', 'Speed of an InfiniBand port'),
+
+  // the container (cgroup) of the process
+  containerCpuTime: counter('container.cpu.time', 's', 'CPU time of the container by mode'),
+  containerCpuUsage: gauge('container.cpu.usage', '{cpu}', 'CPUs that the container keeps busy'),
+  containerCpuLimit: updown('container.cpu.limit', '{cpu}', 'CPUs that the container may have'),
+  containerCpuUtilization: gauge('container.cpu.utilization', '1', 'CPU usage / CPU limit of the container'),
+  containerThrottledTime: counter(
+    'container.cpu.throttling.time',
+    's',
+    'Time the container was held back by its CPU limit',
+  ),
+  containerThrottledPeriods: counter(
+    'container.cpu.throttling.periods',
+    '{period}',
+    'Periods in which the container was held back by its CPU limit',
+  ),
+  containerMemoryUsage: updown(
+    'container.memory.usage',
+    'By',
+    'Memory of the container, page cache included',
+  ),
+  containerMemoryWorkingSet: updown(
+    'container.memory.working_set',
+    'By',
+    'Memory of the container without the page cache that can be given back at once',
+  ),
+  containerMemoryRss: updown('container.memory.rss', 'By', 'Anonymous memory of the container'),
+  containerMemoryLimit: updown('container.memory.limit', 'By', 'Memory that the container may have'),
+  containerMemoryAvailable: updown('container.memory.available', 'By', 'Memory limit - working set'),
+  containerMemoryUtilization: gauge(
+    'container.memory.utilization',
+    '1',
+    'Working set / memory limit of the container',
+  ),
+  containerOomKills: counter(
+    'container.memory.oom_kills',
+    '{event}',
+    'Processes of the container that were killed for want of memory',
+  ),
+  containerPressureTime: counter(
+    'container.pressure.time',
+    's',
+    'Time in which some or all tasks of the container waited for a resource (PSI)',
+  ),
+
+  // GPUs
+  gpuUtilization: gauge(
+    'hw.gpu.utilization',
+    '1',
+    'Share of time in which a kernel (or the encoder, the decoder) was running; not efficiency',
+  ),
+  gpuMemoryUsage: updown('hw.gpu.memory.usage', 'By', 'GPU memory in use'),
+  gpuMemoryLimit: updown('hw.gpu.memory.limit', 'By', 'GPU memory'),
+  gpuMemoryUtilization: gauge('hw.gpu.memory.utilization', '1', 'GPU memory used / size'),
+  gpuMemoryController: gauge(
+    'hw.gpu.memory.controller.utilization',
+    '1',
+    'Share of time in which GPU memory was read or written',
+  ),
+  gpuSpeed: gauge('hw.gpu.speed', 'Hz', 'Clock of the GPU by domain'),
+  gpuThrottled: gauge('hw.gpu.throttled', '1', 'Whether the clocks are held down, by reason'),
+  gpuIo: counter('hw.gpu.io', 'By', 'Bytes over PCIe'),
+  gpuInterconnectIo: counter('hw.gpu.interconnect.io', 'By', 'Bytes over NVLink, all links'),
+  gpuRemappedRows: updown('hw.gpu.memory.remapped_rows', '{row}', 'Rows of GPU memory that were replaced'),
+  gpuProcessMemory: updown('process.gpu.memory.usage', 'By', 'GPU memory of a process'),
+  hwTemperature: gauge('hw.temperature', 'Cel', 'Temperature by sensor'),
+  hwPower: gauge('hw.power', 'W', 'Power draw'),
+  hwPowerLimit: gauge('hw.power.limit', 'W', 'Power limit in force'),
+  hwEnergy: counter('hw.energy', 'J', 'Energy since the observer started'),
+  hwFanSpeed: gauge('hw.fan.speed', 'rpm', 'Speed of the fan'),
+  hwFanSpeedRatio: gauge('hw.fan.speed_ratio', '1', 'Speed of the fan as a share of its highest'),
+  hwErrors: counter('hw.errors', '{error}', 'Errors of a device by type: ECC, XID, link'),
+  hwStatus: updown('hw.status', '1', 'State of a device: 1 for the one that it is in'),
 
   // Node and V8
   eventloopDelayMin: gauge('nodejs.eventloop.delay.min', 's', 'Event loop delay, minimum of the interval'),
@@ -215,4 +306,54 @@ export const METRIC = {
     'Spans, log records, points or run events that were given up, by reason',
   ),
   eventsPending: updown('llm_otel.events.pending', '{record}', 'Run events not yet accepted by the receiver'),
+  observerUp: gauge(
+    'llm_otel.observer.up',
+    '1',
+    'Whether an observer gets readings; 0 with the reason when it does not',
+  ),
 } as const satisfies Record<string, MetricDefinition>;
+
+/** What is sampled more often than it is exported also has these of the time since the last export, so that no spike is missed. */
+export const STATISTICS = ['min', 'mean', 'max'] as const;
+export type Statistic = (typeof STATISTICS)[number];
+
+const SAMPLED = [
+  'systemCpuUtilization',
+  'memoryUtilization',
+  'processCpuUtilization',
+  'processMemoryUsage',
+  'containerCpuUsage',
+  'containerMemoryWorkingSet',
+  'gpuUtilization',
+  'gpuMemoryUsage',
+  'gpuMemoryController',
+  'hwTemperature',
+  'hwPower',
+] as const satisfies readonly (keyof typeof BASE)[];
+type StatisticKey = `${(typeof SAMPLED)[number]}${Capitalize<Statistic>}`;
+
+const statisticMetrics = Object.fromEntries(
+  SAMPLED.flatMap((key) =>
+    STATISTICS.map((statistic) => {
+      const { name, unit, description } = BASE[key];
+      const text = `${description}: ${statistic} of the samples since the last export`;
+      return [
+        `${key}${statistic.charAt(0).toUpperCase()}${statistic.slice(1)}`,
+        gauge(`${name}.${statistic}`, unit, text),
+      ];
+    }),
+  ),
+) as Record<StatisticKey, MetricDefinition>;
+
+export const METRIC = { ...BASE, ...statisticMetrics };
+
+/** The gauges of minimum, mean and maximum beside a metric that has them. */
+export const STATISTICS_OF: ReadonlyMap<
+  MetricDefinition,
+  Readonly<Record<Statistic, MetricDefinition>>
+> = new Map(
+  SAMPLED.map((key) => [
+    METRIC[key],
+    { min: METRIC[`${key}Min`], mean: METRIC[`${key}Mean`], max: METRIC[`${key}Max`] },
+  ]),
+);

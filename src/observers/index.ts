@@ -1,7 +1,12 @@
 import { ENV } from '../conventions/index.ts';
+import { energyMeter, type EnergyMeter } from './gpu/energy.ts';
+import { observesTheMachine } from './gpu/presence.ts';
+import { type GpuObserverOptions, startGpuObserver } from './gpu/start.ts';
 import { type HostObserverOptions, startHostObserver } from './host/start.ts';
 import { type RuntimeObserverOptions, startRuntimeObserver } from './runtime/start.ts';
 
+export { energyMeter, type EnergyMeter };
+export { type GpuObserver, type GpuObserverOptions, startGpuObserver } from './gpu/start.ts';
 export { type HostInventory, hostInventory } from './host/inventory.ts';
 export { LinuxReader, type LinuxReaderOptions } from './host/linux-reader.ts';
 export type { HostReader, HostSnapshot } from './host/snapshot.ts';
@@ -13,6 +18,11 @@ export interface ObserversOptions {
   host?: boolean | Pick<HostObserverOptions, 'interval'>;
   /** Event loop, garbage collection and heap. Default: whether LLM_OTEL_OBSERVERS names `runtime`. */
   runtime?: boolean | Pick<RuntimeObserverOptions, 'interval'>;
+  /**
+   * GPUs. Default: whether LLM_OTEL_OBSERVERS names `gpu`, in one process of a machine (of several ranks the first, of
+   * a cluster the primary). Nothing is started on a machine without a GPU.
+   */
+  gpu?: boolean | Pick<GpuObserverOptions, 'interval' | 'processes'>;
 }
 
 let running: { users: number; stop(): void } | undefined;
@@ -41,8 +51,14 @@ function begin(options: ObserversOptions): { users: number; stop(): void } {
   const named = (process.env[ENV.observers.name] ?? ENV.observers.default)
     .split(',')
     .map((name) => name.trim());
-  const { host = named.includes('host'), runtime = named.includes('runtime') } = options;
+  const {
+    host = named.includes('host'),
+    runtime = named.includes('runtime'),
+    gpu = named.includes('gpu') && observesTheMachine(),
+  } = options;
   const started: { stop(): void }[] = [];
+  // First, since it forks: a process is stalled by that for longer the larger it is.
+  if (gpu !== false) started.push(startGpuObserver(gpu === true ? {} : gpu));
   if (host !== false) started.push(startHostObserver(host === true ? {} : host));
   if (runtime !== false) started.push(startRuntimeObserver(runtime === true ? {} : runtime));
   return {

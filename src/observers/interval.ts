@@ -5,14 +5,19 @@ const SHORTEST = 100;
 
 /**
  * Milliseconds of an interval.
- * @throws TypeError for what is no duration of at least 100 ms.
+ * @throws TypeError for what is no duration of at least `shortest` ms, default 100.
  */
-export function intervalOf(name: string, interval: string | number | undefined, fallback: number): number {
+export function intervalOf(
+  name: string,
+  interval: string | number | undefined,
+  fallback: number,
+  shortest = SHORTEST,
+): number {
   if (interval === undefined) return fallback;
   const milliseconds = parseDuration(interval);
-  if (milliseconds === undefined || milliseconds < SHORTEST) {
+  if (milliseconds === undefined || milliseconds < shortest) {
     throw new TypeError(
-      `${name}: expected ${DURATION_FORMAT} or milliseconds, at least ${SHORTEST} ms, got ${JSON.stringify(interval)}`,
+      `${name}: expected ${DURATION_FORMAT} or milliseconds, at least ${shortest} ms, got ${JSON.stringify(interval)}`,
     );
   }
   return milliseconds;

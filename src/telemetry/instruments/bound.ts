@@ -9,6 +9,8 @@ import type { Attributes, HrTime } from '@opentelemetry/api';
 export abstract class BoundSeries {
   readonly attributes: Attributes;
   readonly startTime: HrTime;
+  /** When the value was measured, where that is known; the export's time otherwise. Histograms: always the export's. */
+  endTime: HrTime | undefined;
   constructor(attributes: Attributes, startTime: HrTime) {
     this.attributes = attributes;
     this.startTime = startTime;

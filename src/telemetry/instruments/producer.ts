@@ -56,7 +56,7 @@ export class InstrumentProducer implements MetricProducer {
     const errors: unknown[] = [];
     const now = hrTime();
     const scopes = new Map<string, MetricData[]>();
-    for (const instrument of this.#registry.collect(errors)) {
+    for (const instrument of this.#registry.collect(errors, this)) {
       const data = this.#metricData(instrument, now);
       if (!data) continue;
       const metrics = scopes.get(instrument.scope);
@@ -76,14 +76,15 @@ export class InstrumentProducer implements MetricProducer {
       if (series instanceof BoundHistogram) {
         if (series.count > 0) histograms.push(this.#histogramPoint(series, now));
       } else if (series instanceof BoundGauge) {
-        if (series.isSet)
-          numbers.push({ startTime: now, endTime: now, attributes: series.attributes, value: series.value });
+        if (!series.isSet) continue;
+        const end = series.endTime ?? now;
+        numbers.push({ startTime: end, endTime: end, attributes: series.attributes, value: series.value });
       } else if (series instanceof BoundCounter) {
         numbers.push(this.#counterPoint(series, now));
       } else if (series instanceof BoundUpDownCounter) {
         numbers.push({
           startTime: series.startTime,
-          endTime: now,
+          endTime: series.endTime ?? now,
           attributes: series.attributes,
           value: series.value,
         });
@@ -125,12 +126,13 @@ export class InstrumentProducer implements MetricProducer {
 
   #counterPoint(series: BoundCounter, now: HrTime): DataPoint<number> {
     const { attributes, value } = series;
-    if (!this.#delta) return { startTime: series.startTime, endTime: now, attributes, value };
+    const endTime = series.endTime ?? now;
+    if (!this.#delta) return { startTime: series.startTime, endTime, attributes, value };
     const previous = this.#previous.get(series);
-    this.#previous.set(series, { time: now, value, counts: undefined, sum: 0 });
+    this.#previous.set(series, { time: endTime, value, counts: undefined, sum: 0 });
     return {
       startTime: previous?.time ?? series.startTime,
-      endTime: now,
+      endTime,
       attributes,
       value: value - (previous?.value ?? 0),
     };

@@ -82,7 +82,7 @@ function seriesKey(attributes: Attributes): string {
  */
 export class InstrumentRegistry {
   readonly #instruments = new Map<string, Instrument>();
-  readonly #observers = new Set<() => void>();
+  readonly #observers = new Set<(reader: object) => void>();
 
   counter(definition: MetricDefinition, scope: string): Instrument<BoundCounter> {
     return this.#get(
@@ -115,18 +115,19 @@ export class InstrumentRegistry {
 
   /**
    * Calls `observe` synchronously before each collection, so that it can set gauges from a snapshot. It must not do
-   * I/O. What it throws is logged and costs no other observer anything. Returns the way to stop.
+   * I/O. `reader` is who collects, always the same object for one metric reader: what is told since the last collection
+   * must be kept for each. What it throws is logged and costs no other observer anything. Returns the way to stop.
    */
-  onCollect(observe: () => void): () => void {
+  onCollect(observe: (reader: object) => void): () => void {
     this.#observers.add(observe);
     return () => this.#observers.delete(observe);
   }
 
   /** For producers: runs the observers, then gives every instrument. */
-  collect(errors: unknown[]): Iterable<Instrument> {
+  collect(errors: unknown[], reader: object = this): Iterable<Instrument> {
     for (const observe of this.#observers) {
       try {
-        observe();
+        observe(reader);
       } catch (error) {
         errors.push(error);
       }

@@ -1,0 +1,221 @@
+import { diag } from '@opentelemetry/api';
+import { type ChildProcess, fork } from 'node:child_process';
+import { uptime } from 'node:os';
+import { ATTR, ENV, METRIC } from '../../conventions/index.ts';
+import { type InstrumentRegistry, instruments } from '../../telemetry/instruments/registry.ts';
+import { intervalOf } from '../interval.ts';
+import { Published } from '../published.ts';
+import { EnergyTotals } from './energy.ts';
+import { keeperEntry } from './entries.ts';
+import { gpuMayBePresent } from './presence.ts';
+import { hrTimeOf, publishGpus } from './publish.ts';
+import type { GpuIdentity, GpuSample, SamplerMessage, TroubleReason } from './sample.ts';
+import { type SamplerSettings, settingsArgument } from './sampler-settings.ts';
+import { assignedDevices } from './visible-devices.ts';
+
+export const GPU_SCOPE = 'llm-otel.gpu';
+
+/** Intervals of a running loop without a sample after which readings are taken off. */
+const PATIENCE = 3;
+/** NVML's own window is up to a second: more often shows nothing more. */
+const SHORTEST = 200;
+/** Time between two readings of what changes slowly. */
+const SLOW_MS = 30_000;
+
+export interface GpuObserverOptions {
+  /** Time between two samples: `1s` or milliseconds, at least 200 ms. Default 1 s. */
+  interval?: string | number;
+  /** Memory by process (`process.gpu.memory.usage`). Default false: the process ids are the machine's, also in a container. */
+  processes?: boolean;
+  /** Default this process's instruments. */
+  registry?: InstrumentRegistry;
+  /** Where CUDA_VISIBLE_DEVICES and the like are read, and what the sampler gets. Default process.env. */
+  env?: Readonly<Record<string, string | undefined>>;
+  /** Default `/sys`. */
+  sys?: string;
+  /** Default `nvidia-smi` on PATH. */
+  smi?: string;
+  /** Time that a driver call may hang before its process is ended. Default 60 s. */
+  hangMs?: number;
+  /** First pause before a sampler that ended is started anew. Default 5 s, growing to 5 min. */
+  restartMs?: number;
+}
+
+export interface GpuObserver {
+  /** The last sample; undefined before the first, and while there are no readings. */
+  latest(): GpuSample | undefined;
+  /** Resolves at the first sample, or with undefined when there is nothing to observe. */
+  first: Promise<GpuSample | undefined>;
+  stop(): void;
+}
+
+/**
+ * Observes the GPUs from a process of its own and publishes `hw.*`. On a machine without a GPU nothing is started.
+ * Call it before a model is loaded: a fork stalls a large process.
+ *
+ * @throws TypeError for an interval that cannot be read.
+ */
+export function startGpuObserver(options: GpuObserverOptions = {}): GpuObserver {
+  const interval = intervalOf('gpu.interval', options.interval, 1000, SHORTEST);
+  const env = options.env ?? process.env;
+  if (!gpuMayBePresent({ env, ...(options.sys !== undefined && { sys: options.sys }) })) {
+    return { latest: () => undefined, first: Promise.resolve(undefined), stop() {} };
+  }
+  return new RunningGpuObserver(interval, options, env);
+}
+
+class RunningGpuObserver implements GpuObserver {
+  readonly first: Promise<GpuSample | undefined>;
+  readonly #published: Published;
+  readonly #env: Readonly<Record<string, string | undefined>>;
+  readonly #energy = new EnergyTotals();
+  readonly #xids = new Map<string, Map<number, number>>();
+  readonly #machineStart = hrTimeOf(Date.now() - uptime() * 1000);
+  readonly #observerStart = hrTimeOf(Date.now());
+  readonly #keeper: ChildProcess;
+  readonly #watch: NodeJS.Timeout;
+  readonly #told = new Set<string>();
+  #resolveFirst: (sample: GpuSample | undefined) => void = () => {};
+  #latest: GpuSample | undefined;
+  #assigned: ReadonlyMap<string, boolean> = new Map();
+  #assignedOf = '';
+  #missed = 0;
+  #up: boolean | undefined;
+  #stopped = false;
+
+  constructor(
+    interval: number,
+    options: GpuObserverOptions,
+    env: Readonly<Record<string, string | undefined>>,
+  ) {
+    this.first = new Promise((resolve) => (this.#resolveFirst = resolve));
+    this.#published = new Published(options.registry ?? instruments, GPU_SCOPE);
+    this.#env = env;
+    this.#keeper = startKeeper(settingsOf(interval, options, env), env);
+    this.#keeper.on('message', (message) => this.#onMessage(message as SamplerMessage));
+    this.#keeper.once('error', (error) => this.#onEnd(error.message));
+    this.#keeper.once('exit', (code, signal) => this.#onEnd(signal ?? `exit code ${code}`));
+    this.#keeper.unref();
+    this.#keeper.channel?.unref();
+    // Counts turns of this loop, not time: a program that never yields delays the samples, which are not lost.
+    this.#watch = setInterval(() => {
+      if (++this.#missed > PATIENCE && this.#up === true) this.#down('stalled', 'no sample came');
+    }, interval);
+    this.#watch.unref();
+  }
+
+  latest(): GpuSample | undefined {
+    return this.#latest;
+  }
+
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    clearInterval(this.#watch);
+    this.#published.clear();
+    this.#latest = undefined;
+    this.#resolveFirst(undefined);
+    if (this.#keeper.connected) this.#keeper.disconnect();
+  }
+
+  #onMessage(message: SamplerMessage): void {
+    if (this.#stopped) return;
+    switch (message.type) {
+      case 'sample':
+        this.#onSample(message.sample, message.time);
+        break;
+      case 'trouble':
+        this.#down(message.reason, message.why);
+        break;
+      case 'absent':
+        diag.info(`llm-otel: ${message.why}`);
+        this.stop();
+        break;
+      case 'log':
+        diag.warn(`llm-otel: ${message.message}`);
+    }
+  }
+
+  #onSample(sample: GpuSample, time: number): void {
+    this.#missed = 0;
+    if (this.#up === false) diag.info('llm-otel: GPU readings are back');
+    this.#up = true;
+    this.#told.clear();
+    this.#latest = sample;
+    this.#assign(sample.devices.map(({ identity }) => identity));
+    for (const { identity, xids = [] } of sample.devices) {
+      for (const xid of xids) {
+        const counts = this.#xids.get(identity.id) ?? new Map<number, number>();
+        counts.set(xid, (counts.get(xid) ?? 0) + 1);
+        this.#xids.set(identity.id, counts);
+      }
+    }
+    publishGpus(this.#published, sample, {
+      time,
+      energy: this.#energy,
+      xids: this.#xids,
+      assigned: this.#assigned,
+      machineStart: this.#machineStart,
+      observerStart: this.#observerStart,
+    });
+    this.#resolveFirst(sample);
+  }
+
+  /** Again only when other devices are there. */
+  #assign(devices: readonly GpuIdentity[]): void {
+    const key = devices.map(({ id }) => id).join();
+    if (key === this.#assignedOf) return;
+    this.#assignedOf = key;
+    this.#assigned = assignedDevices(devices, this.#env);
+  }
+
+  /** Every reading is taken off; what is left says that there are none, and why. */
+  #down(reason: TroubleReason, why: string): void {
+    this.#up = false;
+    this.#latest = undefined;
+    this.#published.begin();
+    const attributes = { [ATTR.observerName]: 'gpu', [ATTR.droppedReason]: reason };
+    this.#published.set(METRIC.observerUp, reason, 0, () => attributes);
+    this.#published.end();
+    if (this.#told.has(reason)) return;
+    this.#told.add(reason);
+    diag.warn(`llm-otel: no GPU readings for now: ${why}`);
+  }
+
+  #onEnd(how: string): void {
+    if (this.#stopped) return;
+    clearInterval(this.#watch);
+    this.#down('crashed', `the process that reads the GPUs ended: ${how}`);
+    this.#resolveFirst(undefined);
+  }
+}
+
+function settingsOf(
+  intervalMs: number,
+  options: GpuObserverOptions,
+  env: Readonly<Record<string, string | undefined>>,
+): SamplerSettings {
+  return {
+    intervalMs,
+    slowEvery: Math.max(1, Math.round(SLOW_MS / intervalMs)),
+    processes: options.processes ?? false,
+    nvmlLibrary: env[ENV.gpuLibrary.name] ?? '',
+    sys: options.sys ?? '/sys',
+    smi: options.smi ?? 'nvidia-smi',
+    hangMs: options.hangMs ?? 60_000,
+    restartMs: options.restartMs ?? 5000,
+  };
+}
+
+function startKeeper(
+  settings: SamplerSettings,
+  env: Readonly<Record<string, string | undefined>>,
+): ChildProcess {
+  // NODE_OPTIONS would start telemetry there, too, or a debugger.
+  const { NODE_OPTIONS: _, ...inherited } = env;
+  return fork(keeperEntry, [settingsArgument(settings)], {
+    stdio: 'ignore',
+    execArgv: ['--max-old-space-size=32'],
+    env: inherited,
+  });
+}
