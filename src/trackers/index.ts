@@ -15,3 +15,16 @@ export type {
 export { SinkRefused, SinkUnauthorized, SinkUnavailable } from './sink-errors.ts';
 export { type Platform, type PlatformContext, revealed, type SecretText } from './platform.ts';
 export { PLATFORMS, type PlatformName } from './platforms.ts';
+export {
+  type CommonTrackerOptions,
+  readTrackers,
+  type Tracker,
+  type TrackerOptions,
+} from './tracker-options.ts';
+export { configuredTrackers, type ExperimentTracking } from './configured.ts';
+export { RunForwarders, type RunForwardersOptions } from './forwarder/run-forwarders.ts';
+export { SinkForwarder, sinkKey, type ForwarderOptions } from './forwarder/forwarder.ts';
+export { SINKS_FILE, SinkCursorFile } from './forwarder/cursor-file.ts';
+export type { SinkHealth, SinkStatus } from './forwarder/health.ts';
+export type { ForwardSource, SourceEntry, SourceLimit } from './forwarder/source.ts';
+export type { SinkBackOff } from './forwarder/back-off.ts';

@@ -56,7 +56,7 @@ export async function exportJournal(dir: string, sink: RunSink): Promise<ExportR
   return { records, status, problems };
 }
 
-function mapOf(value: unknown): SinkMap {
+export function mapOf(value: unknown): SinkMap {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as SinkMap) : {};
 }
 
@@ -65,7 +65,8 @@ function textOf(value: unknown, missing = ''): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-function sinkRun({ header, record }: JournalEntry): SinkRun {
+/** The run's facts, of its first record. */
+export function sinkRun({ header, record }: Omit<JournalEntry, 'size'>): SinkRun {
   const { resource } = header;
   const isStart = record.event === EVENT.runStart;
   const group = resource[ATTR.runGroup];
@@ -81,11 +82,13 @@ function sinkRun({ header, record }: JournalEntry): SinkRun {
     params: isStart ? mapOf(record.body) : {},
     tags: isStart ? mapOf(record.attributes[ATTR.runTags]) : {},
     source: isStart ? mapOf(record.attributes[ATTR.runSource]) : {},
+    host: textOf(resource[ATTR.hostName]) || undefined,
+    pid: Number(resource[ATTR.processPid]) || undefined,
   };
 }
 
 /** The records of a sink that a journal's record becomes: none for one that a sink does not know. */
-export function sinkRecords({ record }: JournalEntry): SinkRecord[] {
+export function sinkRecords({ record }: Pick<JournalEntry, 'record'>): SinkRecord[] {
   const { seq, time, event, attributes, body } = record;
   switch (event) {
     case EVENT.trainingStep: {
@@ -125,7 +128,7 @@ export function sinkRecords({ record }: JournalEntry): SinkRecord[] {
   }
 }
 
-function sinkArtifact({ record }: JournalEntry): SinkArtifact {
+export function sinkArtifact({ record }: Pick<JournalEntry, 'record'>): SinkArtifact {
   const { seq, time, attributes, body } = record;
   return {
     seq,

@@ -11,6 +11,7 @@ import type { JournalWriter } from './journal/writer.ts';
 import type { RunRecords } from './records.ts';
 import type { RunLog } from './run-log.ts';
 import type { RunFacts, RunStats } from './run-options.ts';
+import { type RunTrackers, TrackerError } from './run-trackers.ts';
 
 export interface LifecycleParts {
   facts: RunFacts;
@@ -22,6 +23,7 @@ export interface LifecycleParts {
   cursor: CursorFile;
   lock: FolderLock | undefined;
   sender: Sender | undefined;
+  trackers: RunTrackers | undefined;
   exporterShutdown: () => Promise<void>;
   instruments: RunInstruments | undefined;
   registry: InstrumentRegistry;
@@ -104,29 +106,48 @@ export class RunLifecycle {
   }
 
   async #finish(status: RunEndStatus, summary: PlainMap): Promise<DeliveryState> {
-    const { instruments, sender, finishTimeout, flushTelemetry } = this.#parts;
+    const { instruments, sender, trackers, finishTimeout, flushTelemetry } = this.#parts;
     this.#end(status, summary);
     this.#parts.records.closed = true;
-    const delivery = sender?.drain({ milliseconds: finishTimeout });
+    const limit = { milliseconds: finishTimeout };
     // the last values must be seen once before their series go
-    if (instruments) await Promise.all([delivery, flushTelemetry()]);
-    else await delivery;
+    await Promise.all([sender?.drain(limit), trackers?.drain(limit), instruments && flushTelemetry()]);
     instruments?.remove();
     const state = this.#state();
     this.#saveCursor();
-    if (this.#delivered() || !sender) await this.#close();
-    else
+    if (this.#settled()) await this.#close();
+    else if (sender && !this.#delivered())
       this.#parts.onTrouble(
         `Run ${this.#parts.facts.id} has ended; ${this.#pending()} of its records wait in the journal. They are sent when the receiver is back, or by \`llm-otel sync\`.`,
       );
+    const failed = trackers?.failed() ?? [];
+    if (failed.length > 0) throw new TrackerError(failed);
     return state;
+  }
+
+  /**
+   * Waits for the trackers whose failure is the program's (`onSinkError: throw`).
+   * @throws TrackerError when one of them cannot be opened; the run is closed then.
+   */
+  async trackersOpened(): Promise<void> {
+    const { trackers, finishTimeout } = this.#parts;
+    if (!trackers?.mayThrow) return;
+    await trackers.drain({ milliseconds: finishTimeout, patience: 1 });
+    const failed = trackers.failed();
+    if (failed.length === 0) return;
+    this.#end('failed');
+    this.#parts.records.closed = true;
+    await this.#close();
+    throw new TrackerError(failed);
   }
 
   async flush(): Promise<DeliveryState> {
     this.#parts.log.flush(true);
-    await this.#parts.sender?.drain({ milliseconds: this.#parts.finishTimeout });
+    const { sender, trackers, finishTimeout } = this.#parts;
+    const limit = { milliseconds: finishTimeout };
+    await Promise.all([sender?.drain(limit), trackers?.drain(limit)]);
     this.#saveCursor();
-    if (this.#finishing && this.#delivered()) await this.#close();
+    if (this.#finishing && this.#settled()) await this.#close();
     return this.#state();
   }
 
@@ -146,6 +167,7 @@ export class RunLifecycle {
       lastError: state.lastError ?? this.#lastError,
       status: this.#endStatus,
       delivery: state.state,
+      trackers: this.#parts.trackers?.health() ?? [],
     };
   }
 
@@ -166,12 +188,16 @@ export class RunLifecycle {
   /** The receiver has more: kept for the next tick. A run that has ended is closed when all is there. */
   onProgress(): void {
     this.#pendingGauge.set(this.#pending());
-    if (this.#finishing && this.#delivered()) void this.#finishing.then(() => this.#close());
+    if (!this.#finishing || !this.#settled()) return;
+    const close = (): Promise<void> => this.#close();
+    void this.#finishing.then(close, close);
   }
 
   onFlushed(): void {
     this.#pendingGauge.set(this.#pending());
-    this.#parts.sender?.kick();
+    const { sender, trackers, log } = this.#parts;
+    sender?.kick();
+    trackers?.onFlushed(!log.failing);
   }
 
   #tick(): void {
@@ -200,9 +226,10 @@ export class RunLifecycle {
   async #onExit(reason: ExitReason): Promise<void> {
     if (this.#closed) return;
     if (!this.#finishing) this.#end(this.#statusAt(reason));
-    const { sender } = this.#parts;
+    const { sender, trackers } = this.#parts;
     // a receiver that is down must not hold up the end of the process: the journal has everything
-    if (sender && !this.#delivered()) await sender.drain({ milliseconds: 60_000, patience: 1 });
+    const limit = { milliseconds: 60_000, patience: 1 };
+    await Promise.all([this.#delivered() ? undefined : sender?.drain(limit), trackers?.drain(limit)]);
     this.#saveCursor();
     if (sender && !this.#delivered())
       this.#parts.onTrouble(
@@ -247,8 +274,15 @@ export class RunLifecycle {
     return sender !== undefined && sender.state().acknowledged >= log.nextSeq - 1;
   }
 
+  /** Nobody waits for anything any more. */
+  #settled(): boolean {
+    const { sender, trackers } = this.#parts;
+    return (!sender || this.#delivered()) && (trackers?.settled ?? true);
+  }
+
   #saveCursor(): void {
-    const { sender, cursor } = this.#parts;
+    const { sender, cursor, trackers } = this.#parts;
+    trackers?.save();
     const acknowledged = sender?.acknowledged();
     if (!acknowledged || acknowledged.seq === this.#cursorSaved) return;
     try {
@@ -268,7 +302,7 @@ export class RunLifecycle {
 
   async #release(): Promise<void> {
     this.#closed = true;
-    const { sender, writer, lock, registry, exporterShutdown, sealing } = this.#parts;
+    const { sender, trackers, writer, lock, registry, exporterShutdown, sealing } = this.#parts;
     clearInterval(this.#timer);
     for (const remove of this.#removeHooks) remove();
     sender?.stop();
@@ -277,6 +311,7 @@ export class RunLifecycle {
       this.#saveCursor();
       writer.seal();
       await sealing();
+      await trackers?.stop();
       await exporterShutdown();
     } catch (error) {
       this.onBroken(error);

@@ -11,6 +11,8 @@ export interface RunLogOptions {
   /** Monotonic milliseconds, and calendar milliseconds. */
   monotonic: () => number;
   now: () => number;
+  /** Records that are numbered and about to be written. */
+  onTaken?: ((records: readonly QueuedRecord[]) => void) | undefined;
   /** After records were written (or could not be). */
   onFlushed: () => void;
   /** The journal could not be written: once until it can be again. */
@@ -66,6 +68,7 @@ export class RunLog {
     this.#flushDue = start + this.#options.flushInterval;
     if (this.#pending.length > 0) {
       outbox.push(this.#pending);
+      this.#options.onTaken?.(this.#pending);
       this.#pending = [];
     }
     if (this.#retryMs === 0 || force || start >= this.#retryAt) {

@@ -1,6 +1,7 @@
 import type { RunEndStatus } from '../conventions/index.ts';
 import type { EventExporter } from '../telemetry/index.ts';
 import type { InstrumentRegistry } from '../telemetry/index.ts';
+import type { SinkBackOff, SinkHealth, TrackerOptions } from '../trackers/index.ts';
 import type { Clock } from './clock.ts';
 import type { BackOff } from './delivery/back-off.ts';
 import type { DeliveryState } from './delivery/sender.ts';
@@ -55,11 +56,19 @@ export interface StartRunOptions {
   env?: Readonly<Record<string, string | undefined>>;
   /** Another way to send, or none at all (`false`: journal only). Default OTLP to `endpoint`. */
   exporter?: EventExporter | false;
+  /**
+   * Experiment trackers that get the run from this process, each at its own pace: with or without a hub.
+   * `{platform: 'mlflow', trackingUri: 'http://127.0.0.1:5000'}` ...
+   */
+  trackers?: readonly TrackerOptions[];
+  /** A tracker's page asks for the run to stop. */
+  onStopRequested?: (reason: string, tracker: string) => void;
   /** For tests: time, files, waits, instruments. */
   clock?: Clock;
   journalFs?: JournalFs;
   backOff?: BackOff;
   instruments?: InstrumentRegistry;
+  sinkBackOff?: SinkBackOff;
 }
 
 /** Facts of a run that do not change. */
@@ -96,6 +105,8 @@ export interface RunStats {
   lastError: string | undefined;
   status: RunEndStatus | undefined;
   delivery: DeliveryState['state'];
+  /** Where each tracker stands. */
+  trackers: SinkHealth[];
 }
 
 export interface ArtifactOptions {

@@ -10,6 +10,7 @@ import {
   startTelemetry,
   type Telemetry,
 } from '../telemetry/index.ts';
+import { readTrackers, type Tracker } from '../trackers/index.ts';
 import { type Clock, SystemClock } from './clock.ts';
 import { Outbox } from './delivery/outbox.ts';
 import { Sender } from './delivery/sender.ts';
@@ -30,6 +31,7 @@ import { RunRecords } from './records.ts';
 import { Run, tagMap } from './run.ts';
 import { RunLog } from './run-log.ts';
 import type { RunFacts, StartRunOptions } from './run-options.ts';
+import { RunTrackers } from './run-trackers.ts';
 import { SlowSteps } from './slow-steps.ts';
 import { KeyStates } from './values/key-state.ts';
 import { StepRecorder } from './values/recorder.ts';
@@ -38,7 +40,8 @@ import { StepRecorder } from './values/recorder.ts';
  * Starts a run, and telemetry when nobody has started it yet.
  *
  * A training program must not fail for its telemetry: a receiver that is down, a journal that cannot be written, an
- * id that is taken are told (log, `onError`) and lived with. It rejects only for a `project` that is missing.
+ * id that is taken are told (log, `onError`) and lived with. It rejects only for a `project` that is missing, for
+ * `trackers` that cannot be, and for a tracker with `onSinkError: throw` that cannot be opened.
  */
 export async function startRun(options: StartRunOptions): Promise<Run> {
   if (typeof options?.project !== 'string' || options.project === '')
@@ -49,6 +52,7 @@ export async function startRun(options: StartRunOptions): Promise<Run> {
   const tell = teller(options.onError);
   const telemetry = currentTelemetry() ?? start(options, tell);
   const clock = options.clock ?? new SystemClock();
+  const trackers = readTrackers(options.trackers ?? [], { env, warn: tell });
   const rank = readRank(env, options);
   const journalDir = options.journalDir ?? (env[ENV.journalDir.name] || ENV.journalDir.default);
   const [claim, source] = await Promise.all([
@@ -64,7 +68,7 @@ export async function startRun(options: StartRunOptions): Promise<Run> {
     worldSize: rank.worldSize,
     attempt: claim.attempt,
   };
-  const run = assemble({ options, env, facts, claim, clock, telemetry, journalDir, tell });
+  const run = assemble({ options, env, facts, claim, clock, telemetry, journalDir, trackers, tell });
   run.records.emit(
     EVENT.runStart,
     {
@@ -77,6 +81,7 @@ export async function startRun(options: StartRunOptions): Promise<Run> {
     plainMap(options.params),
   );
   run.log.flush(true);
+  await run.lifecycle.trackersOpened();
   return new Run(run);
 }
 
@@ -88,14 +93,15 @@ interface AssemblyInputs {
   clock: Clock;
   telemetry: Telemetry | undefined;
   journalDir: string;
+  trackers: readonly Tracker[];
   tell: (message: string) => void;
 }
 
 /** Puts a run together. Effects: a timer, exit hooks, instruments. */
 function assemble(inputs: AssemblyInputs) {
-  const { options, env, facts, claim, clock, telemetry, journalDir, tell } = inputs;
+  const { options, env, facts, claim, clock, telemetry, journalDir, trackers: wanted, tell } = inputs;
   const dir = rankFolder(journalDir, facts.id, facts.rank);
-  const resource = resourceOf(facts, telemetry);
+  const resource = resourceOf(facts, telemetry, wanted);
   const sealing = new Set<Promise<unknown>>();
   const writer = new JournalWriter({
     dir,
@@ -130,6 +136,7 @@ function assemble(inputs: AssemblyInputs) {
     flushInterval: options.flushInterval ?? 1000,
     monotonic,
     now: epochNow,
+    onTaken: wanted.length === 0 ? undefined : (records) => trackers?.push(records),
     onFlushed: () => lifecycle.onFlushed(),
     onTrouble: (error) =>
       tell(
@@ -208,6 +215,21 @@ function assemble(inputs: AssemblyInputs) {
       onTrouble: tell,
       backOff: options.backOff,
     });
+  const trackers =
+    wanted.length === 0
+      ? undefined
+      : new RunTrackers({
+          trackers: wanted,
+          dir,
+          header: { run: facts.id, rank: facts.rank, attempt: facts.attempt, resource },
+          journaled: () => log.journaled,
+          head: () => log.nextSeq - 1,
+          memoryRecords: options.memoryRecords ?? 20_000,
+          onTrouble: tell,
+          onProgress: () => lifecycle.onProgress(),
+          onStopRequested: (reason, tracker) => options.onStopRequested?.(reason, tracker),
+          backOff: options.sinkBackOff,
+        });
   const lifecycle: RunLifecycle = new RunLifecycle({
     facts,
     clock,
@@ -218,6 +240,7 @@ function assemble(inputs: AssemblyInputs) {
     cursor,
     lock: claim.lock,
     sender,
+    trackers,
     exporterShutdown: () => (exporter && !options.exporter ? exporter.shutdown() : Promise.resolve()),
     instruments,
     registry,
@@ -254,7 +277,14 @@ function exporterOf(
   return telemetry?.createEventExporter(given) ?? createEventExporter(given);
 }
 
-function resourceOf(facts: RunFacts, telemetry: Telemetry | undefined): ResourceMap {
+function resourceOf(
+  facts: RunFacts,
+  telemetry: Telemetry | undefined,
+  trackers: readonly Tracker[],
+): ResourceMap {
+  const forwarded = trackers
+    .filter(({ ranks }) => facts.rank === 0 || ranks === 'all')
+    .map(({ name }) => name);
   return Object.freeze({
     [ATTR.hostName]: hostname(),
     [ATTR.processPid]: process.pid,
@@ -267,6 +297,8 @@ function resourceOf(facts: RunFacts, telemetry: Telemetry | undefined): Resource
     [ATTR.rank]: facts.rank,
     [ATTR.worldSize]: facts.worldSize,
     [ATTR.runAttempt]: facts.attempt,
+    // the hub need not forward it there again
+    ...(forwarded.length === 0 ? {} : { [ATTR.runForwarded]: forwarded.join(',') }),
   });
 }
 

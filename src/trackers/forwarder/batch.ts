@@ -25,6 +25,8 @@ export type Portion =
       readonly lastSeq: number;
       readonly entries: number /** No further record would fit, or what follows is no record. */;
       readonly full: boolean;
+      /** The run, or an attempt of it, starts in here: it is opened even when nothing else is sent. */
+      readonly starts: boolean;
     }
   | { readonly kind: 'artifact'; readonly artifact: SinkArtifact; readonly lastSeq: number }
   | {
@@ -54,6 +56,7 @@ export function nextPortion(
   let count = 0;
   let lastSeq = first.seq;
   let full = false;
+  let starts = false;
   for (const entry of entries) {
     if (entry.artifact || entry.end) {
       full = true;
@@ -73,11 +76,12 @@ export function nextPortion(
     records.push(...kept);
     values += more;
     if (kept.length > 0) bytes += entry.size;
+    starts ||= entry.starts === true;
     count++;
     lastSeq = entry.seq;
   }
   full ||= records.length >= size.records || values >= size.values || bytes >= size.bytes;
-  return { kind: 'write', records, lastSeq, entries: count, full };
+  return { kind: 'write', records, lastSeq, entries: count, full, starts };
 }
 
 function valuesOf(record: SinkRecord): number {

@@ -259,19 +259,19 @@ export class SinkForwarder {
         if (this.#setSuspectsAside() || this.#again) continue;
         return;
       }
-      if (!portion || portion.kind === 'write') {
-        if (portion?.records.length === 0 && this.#side.length === 0) {
-          // nothing of it is for this sink
+      if (portion?.kind === 'write' && portion.records.length === 0 && this.#side.length === 0) {
+        // nothing of it is for this sink, but that the run starts
+        if (this.#opened || !portion.starts) {
           this.#moveTo(portion.lastSeq);
           continue;
         }
-        if (!beats && this.#lingers(portion)) return;
-      }
+      } else if ((!portion || portion.kind === 'write') && !beats && this.#lingers(portion)) return;
       if (!this.#opened && !(await this.#attempt((signal) => this.#open(signal)))) {
         if (await this.#mayGoOn()) continue;
         return;
       }
       if (!this.#opened) return;
+      if (portion?.kind === 'write' && portion.records.length === 0 && this.#side.length === 0) continue;
       if (!(await this.#send(portion)) && !(await this.#mayGoOn())) return;
     }
   }

@@ -7,8 +7,8 @@ export interface SourceEntry {
   readonly seq: number;
   /** About how many bytes it is as JSON. */
   readonly size: number;
-  /** It starts the run, or a further attempt of it. */
-  readonly start?: SinkRun;
+  /** It starts the run, or a further attempt of it: the sink is opened, whatever else there is. */
+  readonly starts?: boolean;
   /** What it records; none for one that sinks do not know. One entry may be several (parameters and tags). */
   readonly records: readonly SinkRecord[];
   readonly artifact?: SinkArtifact;

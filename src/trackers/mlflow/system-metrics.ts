@@ -27,14 +27,14 @@ export function* systemMetrics(values: Readonly<Record<string, number>>): Genera
   for (const key of Object.keys(values)) {
     const value = values[key] as number;
     const gpu = GPU_KEY.exec(key);
-    const [name, factor] = gpu ? gpuName(gpu) : (SYSTEM[key] ?? [otherName(key), 1]);
-    yield [name, Math.round(value * factor * 10) / 10 || value * factor];
+    const known = gpu ? GPU[gpu[2] ?? ''] : SYSTEM[key];
+    if (!known) yield [otherName(key), value];
+    else {
+      const [name, factor] = known;
+      // one decimal, as MLflow's own sampler writes them
+      yield [gpu ? `system/gpu_${gpu[1]}_${name}` : name, Math.round(value * factor * 10) / 10];
+    }
   }
-}
-
-function gpuName([, index, rest = '']: RegExpExecArray): readonly [string, number] {
-  const known = GPU[rest];
-  return known ? [`system/gpu_${index}_${known[0]}`, known[1]] : [`system/gpu_${index}_${rest}`, 1];
 }
 
 /** The tab takes exactly `system/<name>`. */

@@ -51,14 +51,24 @@ export class JournalSource implements RecordSource {
 
   /** Stops before the record `below`. */
   async after(seq: number, limit: BatchLimit, below = Infinity): Promise<Batch | undefined> {
+    const entries = await this.entries(seq, limit, below);
+    if (entries.length === 0) return undefined;
+    return {
+      records: entries.map(({ record, header }) => eventRecord(record, header.resource)),
+      lastSeq: this.#position,
+    };
+  }
+
+  /** The next entries after `seq`, before the record `below`; none when there are none now. */
+  async entries(seq: number, limit: BatchLimit, below = Infinity): Promise<JournalEntry[]> {
     if (!this.#reading || this.#position !== seq) {
       await this.close();
       this.#reading = readJournal(this.#dir, { fromSeq: seq + 1, onProblem: this.#onProblem });
       this.#position = seq;
     }
-    const records: EventRecord[] = [];
+    const entries: JournalEntry[] = [];
     let bytes = 0;
-    while (records.length < limit.records) {
+    while (entries.length < limit.records) {
       const entry = this.#ahead ?? (await this.#reading.next()).value;
       this.#ahead = undefined;
       if (!entry) {
@@ -67,14 +77,14 @@ export class JournalSource implements RecordSource {
         break;
       }
       bytes += entry.size;
-      if (entry.record.seq >= below || (records.length > 0 && bytes > limit.bytes)) {
+      if (entry.record.seq >= below || (entries.length > 0 && bytes > limit.bytes)) {
         this.#ahead = entry;
         break;
       }
-      records.push(eventRecord(entry.record, entry.header.resource));
+      entries.push(entry);
       this.#position = entry.record.seq;
     }
-    return records.length === 0 ? undefined : { records, lastSeq: this.#position };
+    return entries;
   }
 
   /** Closes the file that is being read. */

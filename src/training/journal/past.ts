@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ATTR, EVENT, type RunEndStatus } from '../../conventions/index.ts';
+import { SINKS_FILE, SinkCursorFile } from '../../trackers/index.ts';
 import { CursorFile } from './cursor.ts';
 import { runFolder } from './folder.ts';
 import { listSegments, readHeader, readSegment } from './reader.ts';
@@ -68,7 +69,11 @@ export async function readPast(dir: string): Promise<Past | undefined> {
   }
   if (!past) return undefined;
   // what a receiver has acknowledged was recorded, even if a power cut took it from the disk
-  past.lastSeq = Math.max(past.lastSeq, new CursorFile(dir).highest());
+  past.lastSeq = Math.max(
+    past.lastSeq,
+    new CursorFile(dir).highest(),
+    new SinkCursorFile(join(dir, SINKS_FILE)).highest(),
+  );
   return past;
 }
 
