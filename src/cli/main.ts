@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addDoctor } from './doctor.ts';
 import { addHub } from './hub.ts';
+import { addImport } from './import.ts';
 import { CommandFailed, say } from './output.ts';
 import { addRun } from './run.ts';
 import { addRuns } from './runs.ts';
@@ -19,7 +20,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .enablePositionalOptions()
     .showHelpAfterError('(see llm-otel --help)')
     .exitOverride();
-  for (const add of [addHub, addRun, addRuns, addSync, addDoctor]) add(program);
+  for (const add of [addHub, addRun, addRuns, addSync, addImport, addDoctor]) add(program);
   for (const command of program.commands) overrideExit(command);
   try {
     await program.parseAsync(argv);

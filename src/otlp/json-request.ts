@@ -20,6 +20,8 @@ export interface JsonRequest {
   bytes: Uint8Array;
   /** Spans, data points or log records. */
   items: number;
+  /** The text has its one list and nothing beside it or around it, as the Collector writes it. */
+  joinable: boolean;
 }
 
 type JsonObject = Record<string, unknown>;
@@ -29,7 +31,15 @@ export function jsonRequest(bytes: Uint8Array): JsonRequest | undefined {
   const object: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   if (!isObject(object)) return undefined;
   const signal = SIGNALS.find((each) => Array.isArray(object[KEYS[each][0]]));
-  return signal === undefined ? undefined : { signal, bytes, items: countItems(signal, object) };
+  if (signal === undefined) return undefined;
+  const joinable = Object.keys(object).length === 1 && isBare(signal, bytes);
+  return { signal, bytes, items: countItems(signal, object), joinable };
+}
+
+function isBare(signal: Signal, bytes: Uint8Array): boolean {
+  const head = headOf(signal);
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return text.toString('latin1', 0, head.length) === head && text.subarray(-TAIL.length).equals(TAIL);
 }
 
 function countItems(signal: Signal, request: JsonObject): number {
@@ -45,7 +55,7 @@ function countItems(signal: Signal, request: JsonObject): number {
 
 /**
  * One request of several of the same signal, by joining their text: `{"resourceSpans":[A]}` and `{"resourceSpans":[B]}`
- * give `{"resourceSpans":[A,B]}`. Only for requests of this very form (`isJoinable`), which is how the Collector writes.
+ * give `{"resourceSpans":[A,B]}`. Only for requests that say that they are `joinable`.
  */
 export function joinJsonRequests(requests: readonly JsonRequest[]): JsonRequest {
   const [first] = requests;
@@ -62,22 +72,12 @@ export function joinJsonRequests(requests: readonly JsonRequest[]): JsonRequest 
     parts.push(inner);
   }
   parts.push(TAIL);
-  return { signal: first.signal, bytes: Buffer.concat(parts), items };
+  return { signal: first.signal, bytes: Buffer.concat(parts), items, joinable: true };
 }
 
 const TAIL = Buffer.from(']}');
 const COMMA = Buffer.from(',');
 const headOf = (signal: Signal): string => `{"${KEYS[signal][0]}":[`;
-
-/** Whether the request has its one list and nothing beside it, without space around. */
-export function isJoinable({ signal, bytes }: JsonRequest): boolean {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const head = headOf(signal);
-  if (text.toString('latin1', 0, head.length) !== head) return false;
-  if (text.toString('latin1', text.length - TAIL.length) !== ']}') return false;
-  const object = JSON.parse(text.toString()) as JsonObject;
-  return Object.keys(object).length === 1;
-}
 
 /**
  * Two requests with half of the items each, for a receiver that finds one too large; undefined when there is only one
@@ -133,7 +133,7 @@ function slice<T>(list: readonly T[], range: Range): T[] {
 
 function encode(signal: Signal, request: JsonObject): JsonRequest {
   const bytes = Buffer.from(JSON.stringify(request, keepMinusZero));
-  return { signal, bytes, items: countItems(signal, request) };
+  return { signal, bytes, items: countItems(signal, request), joinable: false };
 }
 
 /** `JSON.stringify` writes -0 as 0; OTLP JSON takes doubles as strings too. */
