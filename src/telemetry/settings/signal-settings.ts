@@ -43,8 +43,8 @@ export interface QueueSettings {
  * a receiver that takes 50 ms a request.
  */
 const QUEUE_DEFAULTS: QueueSettings = {
-  maxQueueSize: 8192,
-  maxBatchSize: 1024,
+  maxQueueSize: 16_384,
+  maxBatchSize: 2048,
   delayMs: 1000,
   exportTimeoutMs: 30_000,
 };
