@@ -38,8 +38,8 @@ describe('exporters', () => {
 describe('queues', () => {
   it('are larger and quicker than the defaults of OpenTelemetry', () => {
     expect(resolveQueue('OTEL_BSP', reader({}).environment)).toEqual({
-      maxQueueSize: 8192,
-      maxBatchSize: 1024,
+      maxQueueSize: 16_384,
+      maxBatchSize: 2048,
       delayMs: 1000,
       exportTimeoutMs: 30_000,
     });
@@ -59,7 +59,7 @@ describe('queues', () => {
       delayMs: 20,
       exportTimeoutMs: 30,
     });
-    expect(resolveQueue('OTEL_BLRP', environment)).toMatchObject({ maxQueueSize: 8192, delayMs: 40 });
+    expect(resolveQueue('OTEL_BLRP', environment)).toMatchObject({ maxQueueSize: 16_384, delayMs: 40 });
   });
 
   it('never have a batch above the queue', () => {
@@ -76,9 +76,9 @@ describe('queues', () => {
 
   it.each(['0', '-5', '1.5', 'many'])('warn of a size of %s and use the default', (value) => {
     const { environment, warnings } = reader({ OTEL_BSP_MAX_QUEUE_SIZE: value });
-    expect(resolveQueue('OTEL_BSP', environment).maxQueueSize).toBe(8192);
+    expect(resolveQueue('OTEL_BSP', environment).maxQueueSize).toBe(16_384);
     expect(warnings).toEqual([
-      `OTEL_BSP_MAX_QUEUE_SIZE="${value}" is not a whole number of at least 1; 8192 is used`,
+      `OTEL_BSP_MAX_QUEUE_SIZE="${value}" is not a whole number of at least 1; 16384 is used`,
     ]);
   });
 });
