@@ -3,7 +3,8 @@
  * hub a value is a plain number; on the wire non-finite numbers are the strings of `JsonNumber`.
  */
 export type JsonNumber = number | 'NaN' | 'Infinity' | '-Infinity';
-export type JsonValue = string | boolean | null | JsonNumber | JsonValue[] | { [key: string]: JsonValue };
+/** Among the strings are the non-finite numbers of `JsonNumber`. */
+export type JsonValue = string | boolean | null | number | JsonValue[] | { [key: string]: JsonValue };
 
 /** `interrupted`: no end was recorded and nothing has come from the run's processes for a while, or a sync found its process gone. */
 export type RunStatus = 'running' | 'finished' | 'failed' | 'killed' | 'interrupted';
