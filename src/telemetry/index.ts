@@ -1,12 +1,17 @@
 export type { Attachment } from './attach/attach-spans.ts';
 export { type ApiCopies, type ApiCopy, inspectApiCopies } from './attach/api-copies.ts';
 export type { DropReason, Drops } from './dropped.ts';
-export type { DeliveryOutcome, EventExporter, EventRecord } from './event-exporter.ts';
+export type {
+  DeliveryOutcome,
+  EventExporter,
+  EventExporterOptions,
+  EventRecord,
+} from './event-exporter.ts';
 export { addExitHook, type ExitHook, type ExitReason, runExitHooks } from './exit.ts';
 export { BoundCounter, BoundGauge, BoundHistogram, BoundUpDownCounter } from './instruments/bound.ts';
 export { InstrumentProducer, type InstrumentProducerOptions } from './instruments/producer.ts';
 export { Instrument, InstrumentRegistry, instruments } from './instruments/registry.ts';
-export { createEventExporter, type EventExporterOptions } from './delivery/otlp-event-exporter.ts';
+export { createEventExporter } from './delivery/otlp-event-exporter.ts';
 export { packageVersion } from './package-version.ts';
 export { currentTelemetry, startTelemetry } from './start.ts';
 export type { Signal, Telemetry, TelemetryMode, TelemetryOptions } from './telemetry.ts';

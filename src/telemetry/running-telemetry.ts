@@ -1,8 +1,8 @@
 import { diag } from '@opentelemetry/api';
 import type { Attachment } from './attach/attach-spans.ts';
 import type { DropCounter, Drops } from './dropped.ts';
-import { createEventExporter, type EventExporterOptions } from './delivery/otlp-event-exporter.ts';
-import type { EventExporter } from './event-exporter.ts';
+import { createEventExporter } from './delivery/otlp-event-exporter.ts';
+import type { EventExporter, EventExporterOptions } from './event-exporter.ts';
 import { addExitHook, type ExitReason, within } from './exit.ts';
 import type { ExportPipeline } from './delivery/export-pipeline.ts';
 import type { ResourceAttributes } from './settings/resource.ts';

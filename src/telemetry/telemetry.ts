@@ -1,6 +1,5 @@
 import type { Attachment } from './attach/attach-spans.ts';
-import type { EventExporterOptions } from './delivery/otlp-event-exporter.ts';
-import type { EventExporter } from './event-exporter.ts';
+import type { EventExporter, EventExporterOptions } from './event-exporter.ts';
 import type { Drops } from './dropped.ts';
 
 export const SIGNALS = ['traces', 'metrics', 'logs'] as const;

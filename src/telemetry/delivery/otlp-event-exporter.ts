@@ -3,27 +3,11 @@ import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources';
 import { readOutcome } from './outcome.ts';
 import { EnvironmentReader } from '../settings/environment-reader.ts';
-import type { DeliveryOutcome, EventExporter, EventRecord } from '../event-exporter.ts';
+import type { DeliveryOutcome, EventExporter, EventExporterOptions, EventRecord } from '../event-exporter.ts';
 import { LOGS_CODEC } from './otlp-codec.ts';
 import { OtlpSender } from './otlp-sender.ts';
 import { packageVersion } from '../package-version.ts';
 import { resolveTarget } from '../settings/target.ts';
-
-export interface EventExporterOptions {
-  /** Base URL; `/v1/logs` is added. Default: OTEL_EXPORTER_OTLP_LOGS_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, http://127.0.0.1:4318. */
-  endpoint?: string;
-  /** Over those of OTEL_EXPORTER_OTLP_(LOGS_)HEADERS. */
-  headers?: Readonly<Record<string, string>>;
-  /** Longest time for one request. Default OTEL_EXPORTER_OTLP_(LOGS_)TIMEOUT, else 10 s. */
-  timeoutMs?: number;
-  /** Where variables are read. Default process.env. */
-  env?: Readonly<Record<string, string | undefined>>;
-  /**
-   * True: a request under way does not keep the process alive, so that a dead receiver does not hold back the end
-   * of a program. Who awaits `export` then must keep the process alive (an exit hook does). Default false.
-   */
-  background?: boolean;
-}
 
 const SEVERITY_INFO = 9;
 
