@@ -1,6 +1,6 @@
 import type { HistogramSeries, StoredHistogram } from '../store/store.ts';
 import { type Buckets, onBounds } from './buckets.ts';
-import { type Sighting, type Window, firstShare, isReset, sinceReset } from './increase.ts';
+import { type Sighting, type Window, countedSince, isReset, sinceReset } from './increase.ts';
 
 /** The values that a histogram took up after `from`, as reported at `to` (ms since the epoch). */
 export interface HistogramIncrement {
@@ -27,7 +27,7 @@ export function histogramIncrements(
       const increment =
         series.temporality === 'delta'
           ? { from: deltaStart(point, base), to: point.time, buckets: whole(point) }
-          : cumulativeIncrement(base, point, window.from, sighting);
+          : cumulativeIncrement(base, point, sighting);
       if (increment) found.push(increment);
     }
     base = point;
@@ -42,12 +42,11 @@ function deltaStart(point: StoredHistogram, previous: StoredHistogram | undefine
 function cumulativeIncrement(
   base: StoredHistogram | undefined,
   point: StoredHistogram,
-  from: number,
   sighting: Sighting,
 ): HistogramIncrement | undefined {
   if (!base) {
-    const share = firstShare(point, from, sighting.before(point.time));
-    return share && { from: share.from, to: point.time, buckets: scaled(whole(point), share.share) };
+    const from = countedSince(point, sighting);
+    return from === undefined ? undefined : { from, to: point.time, buckets: whole(point) };
   }
   if (!isReset(base, point) && point.count >= base.count) {
     const before = onBounds(whole(base), point.bounds);
@@ -74,14 +73,4 @@ function cumulativeIncrement(
 function whole(point: StoredHistogram): Buckets {
   const { bounds, counts, count, sum, min, max } = point;
   return { bounds, counts: counts.length > 0 ? counts : [count], count, sum, min, max };
-}
-
-function scaled(buckets: Buckets, share: number): Buckets {
-  if (share === 1) return buckets;
-  return {
-    ...buckets,
-    counts: buckets.counts.map((count) => count * share),
-    count: buckets.count * share,
-    sum: buckets.sum === undefined ? undefined : buckets.sum * share,
-  };
 }

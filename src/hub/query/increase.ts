@@ -13,29 +13,40 @@ export interface Increment {
   amount: number;
 }
 
-/** What is known about the process of a series before the series' own first point. */
+/** What is known about the process of a series beside the series itself. */
 export interface Sighting {
+  /** When the process was first seen, by a point of any metric (ms since the epoch). */
+  readonly since: number | undefined;
   /**
    * Newest time before `time` at which another series of the same instrument and resource had a point: a series
    * that was not there then stood at zero. `undefined` when nothing was seen.
    */
   before(time: number): number | undefined;
 }
-const NOTHING_SEEN: Sighting = { before: () => undefined };
+const NOTHING_SEEN: Sighting = { since: undefined, before: () => undefined };
+
+/**
+ * How long after it began to count a process may be first seen, ms, for its first report to count from there: the
+ * longest usual export interval of five minutes, and a retry. What began earlier has been counting elsewhere: since
+ * the machine was booted, or in a process that ran before anybody listened.
+ */
+export const LATEST_FIRST_REPORT = 6 * 60_000;
+/** Time in which a late first value came about, at most, ms: OpenTelemetry's default export interval. */
+const EXPORT_INTERVAL = 60_000;
+/** Points of one report may differ by this much in time, ms; exports are further apart. */
+const ONE_REPORT = 500;
 
 /**
  * The increments of a sum that were reported in the window.
  *
  * The value at `window.from` is the newest point at or before it, so windows that touch each other add up to the
  * whole, and whole counts stay whole. (Prometheus' `increase` extrapolates to the window's edges instead and gives
- * fractions.) A counter starts anew when its start time moves on (OTLP metrics data model, "resets and gaps") or,
- * where the sender gives no start time, when its value falls (Prometheus); the value after a reset is all new.
+ * fractions.) A counter starts anew when its start time moves past its last report (OTLP metrics data model, "resets
+ * and gaps") or when its value falls (Prometheus); the value after a reset is all new. A start time that creeps on
+ * below the last report is a clock that is read anew each time (the boot time of a machine), no reset.
  *
- * The first point that is known of a series:
- * - its process was seen before without it (`sighting`), or its start time lies in the window: all of it counts;
- * - its start time lies before the window and nothing was seen of its process (a hub that was started late):
- *   the share of the time since the start that lies in the window counts;
- * - no start time: it is the base, and counts nothing.
+ * The first point that is known of a series counts whole when it stood at zero at a time that is known
+ * (`countedSince`); else it is the base and counts nothing, as in Prometheus without created timestamps.
  *
  * Points whose value is not finite are passed over.
  */
@@ -68,9 +79,7 @@ function cumulativeIncrements(series: NumberSeries, window: Window, sighting: Si
     const point = { time: time[i] as number, start: start[i] as number, value: value[i] as number };
     if (!Number.isFinite(point.value) || point.time > window.to) continue;
     if (point.time > window.from) {
-      const increment = base
-        ? between(base, point, monotonic)
-        : first(point, window.from, sighting.before(point.time));
+      const increment = base ? between(base, point, monotonic) : first(point, sighting);
       if (increment) found.push(increment);
     }
     base = point;
@@ -91,8 +100,8 @@ function between(base: CumulativePoint, point: CumulativePoint, monotonic: boole
 }
 
 /** True when the start times say that counting began anew between the two points. */
-export function isReset(base: { start: number }, point: { start: number }): boolean {
-  return base.start > 0 && point.start > base.start;
+export function isReset(base: { start: number; time: number }, point: { start: number }): boolean {
+  return base.start > 0 && point.start > base.start && point.start >= base.time;
 }
 
 /** Since when the value after a reset has grown. */
@@ -100,20 +109,28 @@ export function sinceReset(base: { time: number }, point: { start: number; time:
   return point.start > base.time ? Math.min(point.start, point.time) : base.time;
 }
 
-function first(point: CumulativePoint, from: number, seen: number | undefined): Increment | undefined {
-  const share = firstShare(point, from, seen);
-  return share && { from: share.from, to: point.time, amount: point.value * share.share };
+function first(point: CumulativePoint, sighting: Sighting): Increment | undefined {
+  const from = countedSince(point, sighting);
+  return from === undefined ? undefined : { from, to: point.time, amount: point.value };
 }
 
-/** How much of the first known point of a cumulative series lies after `from`, and since when; see `increments`. */
-export function firstShare(
-  point: { start: number; time: number },
-  from: number,
-  seen: number | undefined,
-): { from: number; share: number } | undefined {
-  const start = Math.min(point.start, point.time);
-  if (seen !== undefined) return { from: Math.max(start, seen), share: 1 };
-  if (start <= 0) return undefined;
-  if (start >= from) return { from: start, share: 1 };
-  return { from, share: (point.time - from) / (point.time - start) };
+/**
+ * Since when the first known point of a cumulative series has grown from zero; `undefined` when that is not known:
+ * - its process was seen before without it (`Sighting.before`): since then;
+ * - it began to count when its process began, as far as the hub can tell: at most `LATEST_FIRST_REPORT` before the
+ *   process was first seen. A program that starts, serves, exports once and ends counts whole; a machine's network
+ *   counter that has run since boot does not.
+ *
+ * A start time equal to the point's own says that the true start is not known (OTLP data model, "cumulative streams:
+ * handling unknown start time").
+ */
+export function countedSince(point: { start: number; time: number }, sighting: Sighting): number | undefined {
+  const { start, time } = point;
+  const before = sighting.before(time - ONE_REPORT);
+  if (before !== undefined) return Math.min(time, Math.max(start, before));
+  if (start <= 0 || start >= time) return undefined;
+  const since = Math.min(sighting.since ?? time, time);
+  if (start < since - LATEST_FIRST_REPORT) return undefined;
+  // The process reported before without this series: it stood at zero at least until one report ago.
+  return since < time - ONE_REPORT ? Math.max(start, since, time - EXPORT_INTERVAL) : start;
 }

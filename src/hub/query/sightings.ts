@@ -16,7 +16,8 @@ export function sightings(all: readonly Timed[]): Sighting[] {
     if (family) family.push(series);
     else byResource.set(key, [series]);
   });
-  return all.map((_, i) => ({
+  return all.map(({ resourceSince }, i) => ({
+    since: resourceSince,
     before(time) {
       let newest: number | undefined;
       for (const series of byResource.get(keys[i] as string) ?? []) {

@@ -103,7 +103,6 @@ function over(counter: Counter, window: Window): Counted {
 
 const attribute = ({ identity }: Counted, name: string) => identity.attributes[name];
 
-/** Whole counts: only the first report of a process that was running long before the hub is a share (`increments`). */
 function totals<Key extends string>(
   counters: readonly Counted[],
   name: string,

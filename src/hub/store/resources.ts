@@ -42,6 +42,7 @@ export class Resources {
       attributes,
       instanceId: asString(attributes[ATTR.serviceInstanceId]),
       serviceName: asString(attributes[ATTR.serviceName]),
+      oldest: Infinity,
     };
   }
 }

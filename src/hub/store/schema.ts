@@ -2,6 +2,8 @@ import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreOpenError } from './open-error.ts';
 
+const SERIES_BY_RESOURCE = 'CREATE INDEX series_resource ON series (resource)';
+
 /**
  * Tables of the database. Points live in chunks (many points a row, compressed); rows per point would make each
  * request of many interleaved series touch every series' page (measured: 20 times slower).
@@ -22,6 +24,7 @@ CREATE TABLE chunk (
   id INTEGER PRIMARY KEY AUTOINCREMENT, series INTEGER NOT NULL, t0 REAL NOT NULL, t1 REAL NOT NULL, n INTEGER NOT NULL,
   times INTEGER, data BLOB NOT NULL
 );
+${SERIES_BY_RESOURCE};
 CREATE INDEX chunk_times ON chunk (times) WHERE times IS NOT NULL;
 CREATE TABLE times (id INTEGER PRIMARY KEY AUTOINCREMENT, data BLOB NOT NULL);
 CREATE INDEX chunk_series ON chunk (series, t1, t0, n);
@@ -60,7 +63,10 @@ CREATE INDEX event_name ON event (name, time);
 `;
 
 /** What brings a database of version i + 1 to i + 2; each runs in one transaction. Append only. */
-const MIGRATIONS: readonly string[] = [];
+const MIGRATIONS: readonly string[] = [
+  // Since when a resource is known, for its counters' first points.
+  SERIES_BY_RESOURCE,
+];
 
 /** A larger file is not read through at every start: damage shows when it is read. */
 const CHECKED_BYTES = 256 * 1024 * 1024;

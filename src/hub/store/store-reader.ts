@@ -10,7 +10,7 @@ import { HistogramHead } from './metrics/histogram-head.ts';
 import type { MetricsIngest } from './metrics/metrics-ingest.ts';
 import { NumberHead } from './metrics/number-head.ts';
 import type { Series } from './metrics/series.ts';
-import type { LiveNumbers, LiveRows, LiveSteps, StepsAnswer } from './read/protocol.ts';
+import type { LiveNumbers, LiveRows, LiveSeries, LiveSteps, StepsAnswer } from './read/protocol.ts';
 import type { ReadClient } from './read/read-client.ts';
 import type { Rows } from './rows.ts';
 import { readRun } from './runs/run-state.ts';
@@ -164,13 +164,16 @@ export class StoreReader {
 
 function liveNumbers(series: Series): LiveNumbers | undefined {
   const heads = series.heads().filter((head) => head instanceof NumberHead);
-  return heads.length === 0 ? undefined : { series: series.id, heads: heads.map((head) => head.columns()) };
+  if (heads.length === 0) return undefined;
+  return { ...liveSeries(series), heads: heads.map((head) => head.columns()) };
 }
 
 function liveRows(series: Series): LiveRows | undefined {
   const heads = series.heads().filter((head) => head instanceof HistogramHead);
-  return heads.length === 0 ? undefined : { series: series.id, rows: heads.flatMap((head) => head.rows) };
+  return heads.length === 0 ? undefined : { ...liveSeries(series), rows: heads.flatMap((head) => head.rows) };
 }
+
+const liveSeries = ({ id, resource }: Series): LiveSeries => ({ series: id, resourceSince: resource.oldest });
 
 function seriesResponse({ run, key, rank, x }: SeriesQuery, answer: StepsAnswer): SeriesResponse {
   const { columns, nonFinite, nonFiniteTotal, total, reduced } = answer;

@@ -97,6 +97,8 @@ export interface PointsQuery extends MetricQuery {
 export interface SeriesIdentity {
   attributes: Record<string, unknown>;
   resource: Record<string, unknown>;
+  /** Time of the oldest point that is known of its resource, of any metric: since when the process reports, ms. */
+  resourceSince?: number;
   unit: string;
   temporality: 'cumulative' | 'delta' | null;
   monotonic: boolean;

@@ -148,7 +148,7 @@ describe('histograms together', () => {
 
 describe('increase of a histogram', () => {
   const window = { from: 100, to: 400 };
-  const unseen = { before: () => undefined };
+  const unseen = { since: undefined, before: () => undefined };
 
   it('takes the newest point before the window as its base, and a reset as new values', () => {
     const series = histogramSeries(

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { increments } from '../../../src/hub/query/increase.ts';
+import { increments, LATEST_FIRST_REPORT } from '../../../src/hub/query/increase.ts';
 import { growth, increaseByCell, rate, rateByCell } from '../../../src/hub/query/rate.ts';
 import { sightings } from '../../../src/hub/query/sightings.ts';
 import { numberSeries } from '../fake-store.ts';
@@ -52,9 +52,6 @@ describe('increase of a cumulative counter', () => {
   it('is the sum of what was counted between the reports, whatever the resets', () => {
     fc.assert(
       fc.property(history, ({ points, reported, window }) => {
-        const first = points[0];
-        // The first report of an unseen process is an estimate when it began before the window; tested below.
-        fc.pre(first === undefined || first[2] >= window.from || first[0] <= window.from);
         const expected = reported.filter(({ at }) => at > window.from && at <= window.to);
         expect(total(increments(numberSeries('c', points), window))).toBe(total(expected));
       }),
@@ -65,9 +62,7 @@ describe('increase of a cumulative counter', () => {
     fc.assert(
       fc.property(history, fc.nat(400), ({ points, window }, cut) => {
         const middle = Math.min(window.to, window.from + cut);
-        const series = numberSeries('c', points.slice(0));
-        const base = points.filter(([time]) => time <= window.from).length > 0;
-        fc.pre(base);
+        const series = numberSeries('c', points);
         const parts =
           total(increments(series, { from: window.from, to: middle })) +
           total(increments(series, { from: middle, to: window.to }));
@@ -94,20 +89,13 @@ describe('increase of a cumulative counter', () => {
     expect(increments(series, { from: 10, to: 20 })).toEqual([{ from: 15, to: 20, amount: 9 }]);
   });
 
-  it('counts all of a first point whose start lies in the window, and a share of one that began before', () => {
-    expect(total(increments(numberSeries('c', [[100, 40, 60]]), { from: 50, to: 100 }))).toBe(40);
-    expect(total(increments(numberSeries('c', [[100, 40, 20]]), { from: 80, to: 100 }))).toBe(10);
-    expect(increments(numberSeries('c', [[100, 40]]), { from: 50, to: 100 })).toEqual([]);
-  });
-
-  it('counts all of the first point of a series whose process was seen before without it', () => {
-    const errors = numberSeries('c', [[100, 3, 10]], {}, { outcome: 'error' });
-    const others = numberSeries('c', [
-      [80, 1000, 10],
-      [90, 1100, 10],
+  it('takes a start time that creeps on below the last report for no reset', () => {
+    const series = numberSeries('c', [
+      [10_000, 500, 1000],
+      [20_000, 507, 1001],
+      [30_000, 511, 1003],
     ]);
-    const seen = sightings([errors, others].map((series) => ({ ...series, times: series.time })));
-    expect(increments(errors, { from: 70, to: 100 }, seen[0])).toEqual([{ from: 90, to: 100, amount: 3 }]);
+    expect(total(increments(series, { from: 10_000, to: 30_000 }))).toBe(11);
   });
 
   it('passes over values that are not finite', () => {
@@ -117,6 +105,87 @@ describe('increase of a cumulative counter', () => {
       [30, 9],
     ]);
     expect(total(increments(series, { from: 10, to: 30 }))).toBe(4);
+  });
+});
+
+describe('the first known point of a cumulative counter', () => {
+  const HOUR = 3_600_000;
+  const window = { from: 10 * HOUR, to: 11 * HOUR };
+  const only = (time: number, start: number, resourceSince?: number) => {
+    const series = numberSeries(
+      'c',
+      [[time, 40, start]],
+      resourceSince === undefined ? {} : { resourceSince },
+    );
+    return increments(series, window, sightings([{ ...series, times: series.time }])[0]);
+  };
+
+  it('counts whole for a program that started, served and exported once, wherever the window begins', () => {
+    const [start, time] = [10.5 * HOUR, 10.5 * HOUR + 60_000];
+    expect(only(time, start)).toEqual([{ from: start, to: time, amount: 40 }]);
+    expect(only(10 * HOUR + 5000, 10 * HOUR - 5000)).toEqual([
+      { from: 10 * HOUR - 5000, to: 10 * HOUR + 5000, amount: 40 },
+    ]);
+  });
+
+  it('is the base, and counts nothing, when it has counted since long before its process was seen', () => {
+    expect(only(10.5 * HOUR, 3 * HOUR)).toEqual([]);
+    // Also when the machine was booted within the window.
+    expect(only(10.5 * HOUR, 10.1 * HOUR)).toEqual([]);
+    expect(only(10.5 * HOUR, 3 * HOUR, 10.4 * HOUR)).toEqual([]);
+  });
+
+  it('counts whole in a process that has reported since it began, from one report ago on', () => {
+    expect(only(10.5 * HOUR, 3 * HOUR, 3 * HOUR + 10_000)).toEqual([
+      { from: 10.5 * HOUR - 60_000, to: 10.5 * HOUR, amount: 40 },
+    ]);
+  });
+
+  it('counts nothing without a start time, or with one that is its own time', () => {
+    expect(only(10.5 * HOUR, 0)).toEqual([]);
+    expect(only(10.5 * HOUR, 10.5 * HOUR)).toEqual([]);
+  });
+
+  it('counts whole when the process was seen before without the series, but not beside it', () => {
+    const series = (time: number[], outcome: string) =>
+      numberSeries(
+        'c',
+        time.map((t) => [t, t, 1000] as const),
+        {},
+        { outcome },
+      );
+    const errors = series([10 * HOUR + 20_000], 'error');
+    const others = series([10 * HOUR + 10_000, 10 * HOUR + 20_000], 'completed');
+    const between = (all: ReturnType<typeof series>[]) =>
+      increments(errors, window, sightings(all.map((one) => ({ ...one, times: one.time })))[0]);
+    expect(between([errors, others])).toEqual([
+      { from: 10 * HOUR + 10_000, to: 10 * HOUR + 20_000, amount: 10 * HOUR + 20_000 },
+    ]);
+    expect(between([errors, series([10 * HOUR + 19_999], 'completed')])).toEqual([]);
+  });
+
+  it('counts what came about while the hub listened, and nothing from before, whatever began when', () => {
+    /** When the machine was booted, and the process and the hub started: minutes, in any order. */
+    const minute = fc.integer({ min: 0, max: 600 });
+    fc.assert(
+      fc.property(minute, minute, minute, fc.boolean(), (booted, started, listening, ofMachine) => {
+        fc.pre(booted <= started);
+        const began = (ofMachine ? booted : started) * 60_000 + 1;
+        const process = started * 60_000 + 1;
+        // Counts one a second, and reports each minute from the process's start on; the hub hears what comes after its own.
+        const heard = Array.from({ length: 700 }, (_, i) => process + (i + 1) * 60_000).filter(
+          (time) => time >= listening * 60_000,
+        );
+        const points = heard.map((time) => [time, (time - began) / 1000, began] as const);
+        const series = numberSeries('c', points, { resourceSince: heard[0] ?? 0 });
+        const [first, last] = [heard[0] as number, heard.at(-1) as number];
+        const counted = total(
+          increments(series, { from: 0, to: last }, sightings([{ ...series, times: series.time }])[0]),
+        );
+        const whole = first - began <= LATEST_FIRST_REPORT;
+        expect(counted).toBeCloseTo((last - (whole ? began : first)) / 1000, 6);
+      }),
+    );
   });
 });
 

@@ -32,13 +32,13 @@ describe('a tile', () => {
     store.numbers = [
       numberSeries(
         METRIC.servingRequests.name,
-        [[minutes(10), 30, minutes(1)]],
+        [[minutes(5), 30, minutes(1)]],
         {},
         { 'llm.outcome': 'completed' },
       ),
       numberSeries(
         METRIC.servingRequests.name,
-        [[minutes(10), 10, minutes(1)]],
+        [[minutes(5), 10, minutes(1)]],
         {},
         { 'llm.outcome': 'error' },
       ),

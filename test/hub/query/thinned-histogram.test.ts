@@ -9,7 +9,7 @@ import { thinHistogram } from '../../../src/hub/store/read/thin-histogram.ts';
 import { histogramSeries } from '../fake-store.ts';
 
 const LAYOUT = [1, 2];
-const unseen = { before: () => undefined };
+const unseen = { since: undefined, before: () => undefined };
 
 /** Reports of a process that restarts now and then; with or without start times. */
 const rows = (temporality: 'cumulative' | 'delta') =>

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { encodeAttributes } from '../../../src/otlp/index.ts';
-import { opened } from './opened.ts';
+import { opened, temporaryDirectory } from './opened.ts';
 import { gauge, metrics, put, RESOURCE, T0 } from './requests.ts';
 
 const everything = { where: {}, from: -Infinity, to: Infinity, maxPoints: 0 };
@@ -22,6 +22,22 @@ test('attributes in another order are the same series, another resource is anoth
   const where = { 'service.name': 'svc', a: '1' };
   expect((await store.points({ ...everything, name: 'm', where })).length).toBe(1);
   expect(store.stats().series).toBe(2);
+});
+
+test('a series says since when its resource is known, by any of its metrics, sealed or not', async () => {
+  const dataDir = temporaryDirectory();
+  const store = opened({ dataDir });
+  const since = async (from: typeof store) =>
+    (await from.points({ name: 'late', ...everything })).map(({ resourceSince }) => resourceSince);
+  await put(store, gauge('early', [{ time: T0, value: 1 }]));
+  await put(store, gauge('early', [{ time: T0 - 5, value: 1 }], { 'service.name': 'other' }));
+  await put(store, gauge('late', [{ time: T0 + 60_000, value: 1 }]));
+  expect(await since(store)).toEqual([T0]);
+  await store.seal();
+  await put(store, gauge('late', [{ time: T0 + 70_000, value: 1 }]));
+  expect(await since(store)).toEqual([T0]);
+  await store.close();
+  expect(await since(opened({ dataDir }))).toEqual([T0]);
 });
 
 test('of two values at one time the first is kept and the second counted, sealed or not', async () => {

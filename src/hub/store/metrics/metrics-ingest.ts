@@ -103,6 +103,8 @@ export class MetricsIngest {
       );
       return;
     }
+    const time = metric.points[0]?.time ?? 0;
+    if (time > 0 && time < resource.oldest) resource.oldest = time;
     const set = this.#set(resource, scope, metric);
     switch (metric.kind) {
       case 'gauge':

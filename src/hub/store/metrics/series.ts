@@ -23,6 +23,8 @@ export interface ResourceEntry {
   attributes: Record<string, unknown>;
   instanceId: string;
   serviceName: string;
+  /** Oldest time of a metric point of it that this process took in (about: the first point of each request); Infinity without one. */
+  oldest: number;
 }
 
 /** The newest sealed chunk of a series: small ones are merged with what comes next. */

@@ -13,12 +13,15 @@ import type {
 } from '../store.ts';
 
 /** Unsealed points of one series, as they were when the question was put. */
-export interface LiveNumbers {
+export interface LiveSeries {
   series: number;
+  /** Oldest time of its resource that the writer took in, ms. */
+  resourceSince: number;
+}
+export interface LiveNumbers extends LiveSeries {
   heads: NumberColumns[];
 }
-export interface LiveRows {
-  series: number;
+export interface LiveRows extends LiveSeries {
   rows: HistogramRow[];
 }
 export interface LiveSteps {

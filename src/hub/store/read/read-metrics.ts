@@ -5,7 +5,7 @@ import { type ChunkRow, SELECT_CHUNK } from '../metrics/series.ts';
 import type { HistogramQuery, HistogramSeries, MetricQuery, NumberSeries, PointsQuery } from '../store.ts';
 import { toStoredHistogram } from './histogram-bounds.ts';
 import { lowerBound, m4, upperBound } from './m4.ts';
-import type { LiveNumbers, LiveRows } from './protocol.ts';
+import type { LiveNumbers, LiveRows, LiveSeries } from './protocol.ts';
 import { scratchColumns } from './scratch.ts';
 import { matchingSeries } from './series-match.ts';
 import type { ReadDatabase } from './sql.ts';
@@ -43,10 +43,11 @@ export function readPoints(
   query: PointsQuery,
   live: readonly LiveNumbers[],
 ): NumberSeries[] {
-  const heads = new Map(live.map((one) => [one.series, one.heads]));
+  const unsealed = new Map(live.map((one) => [one.series, one]));
   const found: NumberSeries[] = [];
-  for (const { id, kind, ...identity } of matchingSeries(db, query, ['gauge', 'sum'])) {
-    const columns = numbersBetween(db, id, query, heads.get(id) ?? []);
+  for (const { id, kind, ...stored } of matchingSeries(db, query, ['gauge', 'sum'])) {
+    const identity = seenSince(stored, unsealed.get(id));
+    const columns = numbersBetween(db, id, query, unsealed.get(id)?.heads ?? []);
     const from = lowerBound(columns.time, query.from);
     const begin = query.before === true && from > 0 ? from - 1 : from;
     const end = Math.max(begin, upperBound(columns.time, query.to));
@@ -82,14 +83,15 @@ export function readHistograms(
   query: HistogramQuery,
   live: readonly LiveRows[],
 ): HistogramSeries[] {
-  const heads = new Map(live.map((one) => [one.series, one.rows]));
+  const unsealed = new Map(live.map((one) => [one.series, one]));
   const found: HistogramSeries[] = [];
-  for (const { id, kind, ...identity } of matchingSeries(db, query, ['histogram', 'exponential_histogram'])) {
+  for (const { id, kind, ...stored } of matchingSeries(db, query, ['histogram', 'exponential_histogram'])) {
+    const identity = seenSince(stored, unsealed.get(id));
     let rows: HistogramRow[] = [];
     const before = chunkBefore(db, id, query.from);
     if (before !== undefined) rows.push(...decodeHistogramChunk(before.data, before.n));
     for (const { n, data } of chunksBetween(db, id, query)) rows.push(...decodeHistogramChunk(data, n));
-    rows.push(...(heads.get(id) ?? []));
+    rows.push(...(unsealed.get(id)?.rows ?? []));
     if (rows.some((row, i) => i > 0 && row.time <= rows[i - 1]!.time)) {
       rows.sort((a, b) => a.time - b.time);
       rows = rows.filter((row, i) => i === 0 || row.time !== rows[i - 1]!.time);
@@ -108,6 +110,11 @@ export function readHistograms(
     });
   }
   return found;
+}
+
+/** With what is not sealed yet of the resource. */
+function seenSince<T extends { resourceSince: number }>(stored: T, live: LiveSeries | undefined): T {
+  return { ...stored, resourceSince: Math.min(stored.resourceSince, live?.resourceSince ?? Infinity) };
 }
 
 function chunksBetween(db: ReadDatabase, series: number, { from, to }: MetricQuery): Iterable<ChunkRow> {

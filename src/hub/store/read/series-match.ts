@@ -5,6 +5,8 @@ import type { ReadDatabase } from './sql.ts';
 export interface MatchingSeries extends SeriesIdentity {
   id: number;
   kind: string;
+  /** Of sealed points; Infinity without one. */
+  resourceSince: number;
 }
 
 interface SeriesRow {
@@ -21,6 +23,7 @@ interface SeriesRow {
 const MOST_CACHED = 50_000;
 const attributesOf = new Map<number, Record<string, unknown>>();
 const resourceOf = new Map<number, Record<string, unknown>>();
+const sinceOf = new Map<number, number>();
 
 /** Series of the metrics of a name, of the kinds wanted, that the filter of the query lets through. */
 export function matchingSeries(
@@ -51,12 +54,27 @@ export function matchingSeries(
       kind: row.kind,
       attributes,
       resource,
+      resourceSince: resourceSince(db, row.resource),
       unit: row.unit,
       temporality: row.temporality === 'unspecified' ? null : (row.temporality as 'cumulative' | 'delta'),
       monotonic: row.monotonic === 1,
     });
   }
   return found;
+}
+
+/** Oldest sealed point of a resource. Kept once found: when retention drops the oldest, what is kept is the truer. */
+function resourceSince(db: ReadDatabase, resource: number): number {
+  const known = sinceOf.get(resource);
+  if (known !== undefined) return known;
+  const since = db.one<{ since: number | null }>(
+    'SELECT min((SELECT t0 FROM chunk WHERE series = s.id ORDER BY t1 LIMIT 1)) AS since FROM series s WHERE s.resource = ?',
+    resource,
+  )?.since;
+  if (since === undefined || since === null) return Infinity;
+  if (sinceOf.size >= MOST_CACHED) sinceOf.clear();
+  sinceOf.set(resource, since);
+  return since;
 }
 
 /** Ids are never used twice, so what was parsed stays true. */
