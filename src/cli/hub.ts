@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ConfigError, type LoadedConfig, loadConfig } from '../config/index.ts';
 import { ENV, parseSize } from '../conventions/index.ts';
-import { type HubOptions, startHub } from '../hub/index.ts';
-
+import { type Hub, type HubOptions, HubOptionsError, ListenError, startHub } from '../hub/index.ts';
 import { CommandFailed, print, say } from './output.ts';
+import { signalled } from './signalled.ts';
 
 interface HubFlags {
   config?: string;
@@ -29,13 +29,24 @@ export function addHub(program: Command): void {
     .option('--token <token>', `token that clients must give (better: ${ENV.hubToken.name})`)
     .option('--auth <none|token>', 'ask for the token on this machine too')
     .action(async (flags: HubFlags) => {
-      const hub = await startHub(hubOptions(flags, process.env));
+      const hub = await openHub(hubOptions(flags, process.env));
       print(`hub: page and API at ${hub.pageUrl}`);
       print(`hub: OTLP at ${hub.otlpUrl}`);
       await signalled();
       say('hub: stopping ...');
       await hub.stop();
     });
+}
+
+/** Starts a hub; a port that is taken, or options that cannot be, are said without a stack. */
+export async function openHub(options: HubOptions): Promise<Hub> {
+  try {
+    return await startHub(options);
+  } catch (error) {
+    if (error instanceof ListenError || error instanceof HubOptionsError)
+      throw new CommandFailed(error.message);
+    throw error;
+  }
 }
 
 /** Flags win over the configuration file, the file over the defaults. */
@@ -85,16 +96,4 @@ function number(flag: string, value: string | undefined): number | undefined {
   if (!Number.isInteger(port) || port < 0 || port > 65535)
     throw new CommandFailed(`${flag} takes a port, 0 to 65535, not ${JSON.stringify(value)}`, 2);
   return port;
-}
-
-/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
-function signalled(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => {
-        process.once(signal, () => process.exit(1));
-        resolve();
-      });
-    }
-  });
 }

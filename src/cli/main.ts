@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addCollector } from './collector.ts';
 import { addDoctor } from './doctor.ts';
 import { addHub } from './hub.ts';
 import { addImport } from './import.ts';
@@ -8,6 +9,7 @@ import { CommandFailed, say } from './output.ts';
 import { addRun } from './run.ts';
 import { addRuns } from './runs.ts';
 import { addSync } from './sync.ts';
+import { addUp } from './up.ts';
 
 /** `llm-otel`: thin, one file a subcommand. */
 async function main(argv: readonly string[]): Promise<void> {
@@ -20,7 +22,8 @@ async function main(argv: readonly string[]): Promise<void> {
     .enablePositionalOptions()
     .showHelpAfterError('(see llm-otel --help)')
     .exitOverride();
-  for (const add of [addHub, addRun, addRuns, addSync, addImport, addDoctor]) add(program);
+  for (const add of [addUp, addHub, addCollector, addRun, addRuns, addSync, addImport, addDoctor])
+    add(program);
   for (const command of program.commands) overrideExit(command);
   try {
     await program.parseAsync(argv);

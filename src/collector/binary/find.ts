@@ -120,5 +120,5 @@ export function readListing(listing: unknown): { version: string | undefined; co
     }
   }
   const version = (sections['buildinfo'] as { version?: unknown } | undefined)?.version;
-  return { version: version === undefined ? undefined : String(version).replace(/^v/, ''), components };
+  return { version: typeof version === 'string' ? version.replace(/^v/, '') : undefined, components };
 }

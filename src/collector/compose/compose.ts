@@ -42,12 +42,12 @@ export function composeConfig(
 }
 
 function mergeInto(
-  target: YAMLMap<unknown, unknown>,
+  target: YAMLMap,
   from: YAMLMap<Node, Node>,
   source: string,
   depth: number,
 ): void {
-  for (const pair of from.items as Pair<Node, Node>[]) {
+  for (const pair of from.items) {
     const name = keyOf(pair);
     const before = target.items.find((item) => keyOf(item as Pair<Node, Node>) === name) as
       | Pair<Node, Node>

@@ -89,7 +89,7 @@ function judge(facts: {
   overflowed: number;
 }): [DestinationState, string] {
   const { waiting, waitingText, fill, sent, failed, overflowed } = facts;
-  const percent = fill === null ? '' : `${Math.round(fill * 100)} %`;
+  const percent = fill === null ? '' : fill < 0.01 ? 'under 1 %' : `${Math.round(fill * 100)} %`;
   if (overflowed > 0)
     return [
       'losing',
