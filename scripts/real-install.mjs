@@ -3,7 +3,8 @@
  * of, so that a second run costs nothing:
  * - Chromium from Debian's packages (for the page), when this is Debian and we may install;
  * - one Python environment with the clients of test/real/requirements.txt and examples/python/requirements.txt.
- * - the oldest Node that the package supports.
+ * - the oldest Node that the package supports;
+ * - the Collector of collector-config/distribution/, built with Go.
  *
  * What cannot be had is said in one line and is no failure here: the tests that need it say so again.
  */
@@ -82,12 +83,25 @@ function installOldestNode() {
   return problem ? `not installed: ${problem}` : 'installed';
 }
 
+/** Keyed by the sources of the distribution; `llm-otel collector install` and the discovery use the same place. */
+async function installCollector() {
+  const { buildCollector } = await import('../src/collector/binary/build.ts');
+  const started = Date.now();
+  try {
+    const { path, built } = await buildCollector({ env: { ...process.env, LLM_OTEL_REAL_DIR: REAL_DIR } });
+    return built ? `built in ${Math.round((Date.now() - started) / 1000)} s (${path})` : `there (${path})`;
+  } catch (error) {
+    return `not installed: ${error.message}`;
+  }
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const [name, install] of [
     ['chromium', installChromium],
     ['python environment', installPython],
     ['oldest node', installOldestNode],
+    ['collector', installCollector],
   ]) {
-    process.stdout.write(`real ${name}: ${install()}\n`);
+    process.stdout.write(`real ${name}: ${await install()}\n`);
   }
 }

@@ -5,6 +5,10 @@
  *   npm start                 runs it and stays up until Ctrl-C
  *   npm start -- --once       runs it, compares the counts at both ends, and exits 0 or 1
  *   [--steps 400] [--requests 48] [--port 4319] [--otlp-port 4318] [--serve-port 8000] [--data-dir ./.llm-otel]
+ *   [--no-collector] [--destinations hub,file]
+ *
+ * With a Collector ($OTELCOL, PATH, or built by `llm-otel collector install`) everything goes through it: it owns the
+ * OTLP port, and sends to the hub and into files beside it. Without one, everything goes straight to the hub.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +16,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startHub } from 'llm-otel/hub';
 import { type LoadResult, runLoad } from '../load/load.ts';
+import { type CollectorWay, findCollectorWay } from './collector.ts';
 import { startProgram } from './program.ts';
 import { compare, readRecorded, table } from './recorded.ts';
 
@@ -24,6 +29,8 @@ const { values: flags } = parseArgs({
     'otlp-port': { type: 'string' },
     'serve-port': { type: 'string' },
     'data-dir': { type: 'string' },
+    'no-collector': { type: 'boolean', default: false },
+    destinations: { type: 'string', default: 'hub,file' },
   },
 });
 
@@ -40,9 +47,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 const say = (text: string) => console.log(`[demo] ${text}`);
 
+const way = flags['no-collector'] ? undefined : await findWay();
+
 const hub = await startHub({
   port: port(flags.port, 4319),
-  otlpPort: port(flags['otlp-port'], 4318),
+  otlpPort: way ? false : port(flags['otlp-port'], 4318),
   dataDir,
   log: (level, message) => level !== 'info' && say(`hub ${level}: ${message}`),
 }).catch((error: Error) => {
@@ -50,19 +59,41 @@ const hub = await startHub({
   process.exit(1);
 });
 
+const collector = await way
+  ?.start({
+    hub: hub.url,
+    token: hub.token,
+    stateDir: join(dataDir, 'collector'),
+    port: flags['otlp-port'] === '0' ? undefined : (flags['otlp-port'] ?? (flags.once ? undefined : '4318')),
+  })
+  .catch(async (error: Error) => {
+    say(`the Collector cannot start (--no-collector goes without): ${error.message}`);
+    await hub.stop();
+    process.exit(1);
+  });
+
 const env = {
   ...process.env,
-  OTEL_EXPORTER_OTLP_ENDPOINT: hub.otlpUrl,
+  OTEL_EXPORTER_OTLP_ENDPOINT: collector?.endpoint ?? hub.otlpUrl,
   OTEL_METRIC_EXPORT_INTERVAL: '2000',
   LLM_OTEL_JOURNAL_DIR: join(dataDir, 'journal'),
   LLM_OTEL_SLO_TTFT: '500ms',
   LLM_OTEL_SLO_DURATION: '10s',
 };
 
+/** A Collector that can be used; without one it is said how to get it. */
+async function findWay(): Promise<CollectorWay | undefined> {
+  const found = await findCollectorWay(flags.destinations, say);
+  if (!found) say('no Collector was found; "npx llm-otel collector install" builds one');
+  return found;
+}
+
 /** @returns 0 when every count is the same at both ends */
 async function demonstrate(): Promise<number> {
   say(`watch it at ${hub.pageUrl}`);
-  say('telemetry goes straight to the hub (no Collector in between)');
+  if (collector)
+    say(`telemetry goes to the Collector at ${collector.endpoint}, which sends it to ${collector.sendsTo}`);
+  else say('telemetry goes straight to the hub (no Collector in between)');
 
   say(`training a character model on Moby-Dick, ${flags.steps} steps ...`);
   const model = join(dataDir, 'model.json');
@@ -122,6 +153,7 @@ async function demonstrate(): Promise<number> {
   }
   serving.terminate();
   await serving.ended;
+  await collector?.delivered(stop.signal);
   const seen = await readRecorded(hub.url, runId);
   const rows = compare({ steps: Number(flags.steps), records: Number(recorded), load }, seen);
   console.log(`\n${table(rows, seen)}\n`);
@@ -146,6 +178,7 @@ try {
   }
 } finally {
   stop.abort();
+  await collector?.stop();
   await hub.stop();
   if (temporary) rmSync(temporary, { recursive: true, force: true });
 }
