@@ -19,12 +19,13 @@ export const GPU_SCOPE = 'llm-otel.gpu';
 const PATIENCE = 3;
 /** NVML's own window is up to a second: more often shows nothing more. */
 const SHORTEST = 200;
-/** Time between two readings of what changes slowly. */
 const SLOW_MS = 30_000;
 
 export interface GpuObserverOptions {
   /** Time between two samples: `1s` or milliseconds, at least 200 ms. Default 1 s. */
   interval?: string | number;
+  /** Time between two readings of what changes slowly: errors, fans, counters of links. Default 30 s. */
+  slowInterval?: string | number;
   /** Memory by process (`process.gpu.memory.usage`). Default false: the process ids are the machine's, also in a container. */
   processes?: boolean;
   /** Default this process's instruments. */
@@ -197,7 +198,10 @@ function settingsOf(
 ): SamplerSettings {
   return {
     intervalMs,
-    slowEvery: Math.max(1, Math.round(SLOW_MS / intervalMs)),
+    slowEvery: Math.max(
+      1,
+      Math.round(intervalOf('gpu.slowInterval', options.slowInterval, SLOW_MS, SHORTEST) / intervalMs),
+    ),
     processes: options.processes ?? false,
     nvmlLibrary: env[ENV.gpuLibrary.name] ?? '',
     sys: options.sys ?? '/sys',

@@ -39,6 +39,8 @@ export class NvmlSource implements GpuSource {
   readonly #library: NvmlLibrary;
   readonly #options: NvmlSourceOptions;
   readonly #known = new Map<string, Known>();
+  /** Id by handle, also of devices that have gone since: their last event comes late. */
+  readonly #ids = new Map<bigint, string>();
   readonly #told = new Set<string>();
   readonly #versions: { driverVersion?: string; cudaVersion?: string };
   readonly #events: bigint | undefined;
@@ -60,16 +62,12 @@ export class NvmlSource implements GpuSource {
     if (slow) this.#enumerate();
     const xids = this.#readEvents();
     const devices: GpuDevice[] = [];
+    const failedBefore = [...this.#known.values()].filter(({ failed }) => failed !== undefined);
     for (const device of this.#devices) {
       const known = this.#known.get(device.identity.id) as Known;
       if (known.failed === undefined) devices.push(this.#read(device, known, slow, xids));
     }
-    for (const known of this.#known.values()) {
-      if (known.failed === undefined) continue;
-      const { identity, failed } = known;
-      const seen = xids.get(identity.id);
-      devices.push({ identity, state: 'failed', reason: failed, readings: {}, ...(seen && { xids: seen }) });
-    }
+    for (const known of failedBefore) devices.push(failedDevice(known, xids));
     return { source: this.name, ...this.#versions, devices };
   }
 
@@ -90,8 +88,7 @@ export class NvmlSource implements GpuSource {
     }
     const seen = xids.get(identity.id);
     const more = { ...(seen && { xids: seen }), ...(known.processes && { processes: known.processes }) };
-    if (known.failed !== undefined)
-      return { identity, state: 'failed', reason: known.failed, readings: {}, ...(seen && { xids: seen }) };
+    if (known.failed !== undefined) return failedDevice(known, xids);
     const readings = { ...known.slow, ...fast };
     return { identity, ...stateOf(readings), readings, ...more };
   }
@@ -122,6 +119,7 @@ export class NvmlSource implements GpuSource {
     const present = new Set(devices.map(({ identity }) => identity.id));
     for (const device of devices) {
       const { identity } = device;
+      this.#ids.set(device.handle, identity.id);
       const known = this.#known.get(identity.id);
       if (!known) {
         this.#known.set(identity.id, { identity, off: new Set(), slow: {}, missing: 0, events: false });
@@ -161,7 +159,7 @@ export class NvmlSource implements GpuSource {
       if (this.#library.eventSetWait(this.#events, data, 0) !== NVML.SUCCESS) break;
       if ((data.readBigUInt64LE(LAYOUT.eventData.eventType) & EVENT_XID) === 0n) continue;
       const handle = data.readBigUInt64LE(LAYOUT.eventData.device);
-      const id = this.#devices.find((device) => device.handle === handle)?.identity.id;
+      const id = this.#ids.get(handle);
       if (id === undefined) continue;
       const xids = found.get(id) ?? [];
       xids.push(Number(data.readBigUInt64LE(LAYOUT.eventData.eventData)));
@@ -178,6 +176,14 @@ export class NvmlSource implements GpuSource {
     this.#told.add(key);
     this.#options.log(`GPU ${device.index ?? device.migIndex}: ${what}: ${nvmlErrorText(code)}`);
   }
+}
+
+function failedDevice(
+  { identity, failed = '' }: Known,
+  xids: ReadonlyMap<string, readonly number[]>,
+): GpuDevice {
+  const seen = xids.get(identity.id);
+  return { identity, state: 'failed', reason: failed, readings: {}, ...(seen && { xids: seen }) };
 }
 
 function versionsOf(library: NvmlLibrary): { driverVersion?: string; cudaVersion?: string } {
