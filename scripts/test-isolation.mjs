@@ -8,14 +8,14 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { findCollector } from '../test/real/isolation/find-collector.ts';
+import { realCollector } from '../test/real/isolation/find-collector.ts';
 import { runSeries } from '../test/real/isolation/series.ts';
 import { tableOf } from '../test/real/isolation/table.ts';
 
 const { values } = parseArgs({
   options: { json: { type: 'string' }, short: { type: 'boolean', default: false }, only: { type: 'string' } },
 });
-const found = findCollector();
+const found = await realCollector();
 if ('missing' in found) {
   process.stderr.write(`not run: ${found.missing}\n`);
   process.exit(1);

@@ -1,10 +1,10 @@
 /** The isolation table in its short form: the real Collector with the shipped configuration beside sick destinations. */
 import { describe, expect, it } from 'vitest';
-import { findCollector } from './isolation/find-collector.ts';
+import { realCollector } from './isolation/find-collector.ts';
 import { runSeries } from './isolation/series.ts';
 import { SHORT } from './isolation/scenarios.ts';
 
-const found = findCollector();
+const found = await realCollector();
 if ('missing' in found) process.stderr.write(`skipped: isolation: ${found.missing}\n`);
 
 describe.skipIf('missing' in found)('a sick destination', () => {

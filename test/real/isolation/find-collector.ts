@@ -1,38 +1,26 @@
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { findCollector } from '../../../src/collector/binary/find.ts';
 
-/** A real Collector, or what to do about there being none. */
-export function findCollector(
-  env: Readonly<Record<string, string | undefined>> = process.env,
-): { binary: string } | { missing: string } {
-  const named = env['OTELCOL'];
-  if (named)
-    return isProgram(named) ? { binary: named } : { missing: `OTELCOL names ${named}, which cannot be run` };
-  const cache = env['LLM_OTEL_REAL_DIR'] ?? join(homedir(), '.cache', 'llm-otel', 'real');
-  const cached = existsSync(cache)
-    ? readdirSync(cache)
-        .filter((name) => name.startsWith('collector-') || name.startsWith('otelcol-'))
-        .map((name) => join(cache, name, 'otelcol'))
-    : [];
-  const onPath = (env['PATH'] ?? '')
-    .split(delimiter)
-    .filter(Boolean)
-    .flatMap((folder) => ['otelcol', 'otelcol-contrib'].map((name) => join(folder, name)));
-  const binary = [...onPath, ...cached].find(isProgram);
-  return binary
-    ? { binary }
-    : {
-        missing:
-          'no OpenTelemetry Collector: set OTELCOL, put otelcol on PATH, or run "npm run real:install"',
-      };
-}
+/** Components of the shipped files that take part here. */
+const NEEDED = [
+  'receivers/otlp',
+  'processors/memory_limiter',
+  'processors/transform',
+  'exporters/otlp_http',
+  'exporters/file',
+  'connectors/forward',
+  'extensions/file_storage',
+];
 
-function isProgram(path: string): boolean {
+/** A real Collector that can run the shipped files (and has `more`), or why there is none. */
+export async function realCollector(
+  more: readonly string[] = [],
+): Promise<{ binary: string } | { missing: string }> {
   try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
+    const { found, passedOver } = await findCollector({ env: process.env, needed: [...NEEDED, ...more] });
+    if (found) return { binary: found.path };
+    const others = passedOver.map(({ path, reason }) => `; ${path}: ${reason}`).join('');
+    return { missing: `no Collector ($OTELCOL, PATH, cache)${others}` };
+  } catch (error) {
+    return { missing: (error as Error).message };
   }
 }

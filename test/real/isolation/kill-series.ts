@@ -1,10 +1,13 @@
 import { join } from 'node:path';
+import { filesOf, importFiles } from '../../../src/cli/import-files.ts';
+import { ImportSender } from '../../../src/cli/import-sender.ts';
 import { openStore } from '../../../src/hub/store/index.ts';
 import type { Store } from '../../../src/hub/store/store.ts';
+import { DEFAULT_BACK_OFF } from '../../../src/training/delivery/back-off.ts';
 import { startLoad } from './client.ts';
 import { Collector, freePorts } from './collector.ts';
 import { readFiles } from './files.ts';
-import { holdings } from './hub-holdings.ts';
+import { type Holdings, holdings } from './hub-holdings.ts';
 import { Ledger } from './ledger.ts';
 import { type IsolationRow, rounded } from './row.ts';
 import { configsOf, makePlace, type Place, removePlace, SHIPPED } from './shipped.ts';
@@ -103,6 +106,7 @@ async function kills(
   const inHub = await holdings(store, ledger);
   const files = await readFiles(place.files);
   const missingInFiles = files.receipts.missing(ledger);
+  const rebuilt = await rebuild(place, ledger);
   return {
     name,
     holds:
@@ -120,9 +124,33 @@ async function kills(
     file_duplicates: files.receipts.duplicates,
     file_torn: files.torn,
     file_unreadable: files.unreadable,
+    imported_missing: rebuilt.missing,
+    imported_held_twice: rebuilt.twice,
     optional_missing: optional.receipts.missing(ledger),
     client_retries: load.seen.retries,
     client_longest_s: rounded(load.seen.longest / 1000, 1),
     start_max_s: rounded(Math.max(...starts) / 1000, 1),
   };
+}
+
+/** A new hub from the files alone, by `llm-otel import`. */
+async function rebuild(place: Place, ledger: Ledger): Promise<Holdings> {
+  const store = await openStore({ dataDir: join(place.folder, 'rebuilt') });
+  const [port] = (await freePorts(1)) as [number];
+  const hub = await new Sink(port, store).behave(TAKE);
+  const sender = new ImportSender({
+    endpoint: hub.url,
+    env: {},
+    patience: 3,
+    backOff: DEFAULT_BACK_OFF,
+    warn: () => {},
+  });
+  try {
+    await importFiles(filesOf([place.files]), { send: (requests) => sender.send(requests) });
+    return await holdings(store, ledger);
+  } finally {
+    sender.close();
+    await hub.close();
+    await store.close();
+  }
 }
