@@ -27,7 +27,7 @@ export class FakeStore implements Store {
   spans: SpanInfo[] = [];
   steps: StepsSince['points'] = [];
   /** As in the embedded store, cursors do not begin at 0, and those from before the start are too old. */
-  cursor = 100;
+  newest = 100;
   oldestCursor = 100;
   reads = { points: 0, histograms: 0, runs: 0, steps: 0 };
   failing: Error | undefined;
@@ -35,9 +35,9 @@ export class FakeStore implements Store {
   #listeners = new Set<(change: StoreChange) => void>();
 
   change(change: Partial<StoreChange> = {}): void {
-    this.cursor += 1;
+    this.newest += 1;
     for (const listener of this.#listeners)
-      listener({ cursor: this.cursor, runs: [], metrics: false, traces: false, ...change });
+      listener({ cursor: this.newest, runs: [], metrics: false, traces: false, ...change });
   }
 
   append() {
@@ -53,7 +53,7 @@ export class FakeStore implements Store {
           (project === undefined || run.project === project) &&
           (status === undefined || run.status === status),
       )
-      .sort((a, b) => b.updatedAt - a.updatedAt);
+      .sort((a, b) => b.startedAt - a.startedAt);
     const runs = all.slice(0, limit).map((detail) => {
       const run: Partial<RunDetail> = { ...detail };
       for (const name of DETAILS) delete run[name];
@@ -149,13 +149,16 @@ export class FakeStore implements Store {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
+  cursor() {
+    return this.newest;
+  }
   async stepsSince(cursor: number, limit: number): Promise<StepsSince | undefined> {
     this.reads.steps++;
     if (this.failing) throw this.failing;
-    if (cursor < this.oldestCursor) return undefined;
-    const points = cursor < this.cursor ? this.steps : [];
+    if (cursor < this.oldestCursor || cursor > this.newest) return undefined;
+    const points = cursor < this.newest ? this.steps : [];
     const count = points.reduce((sum, { time }) => sum + time.length, 0);
-    return { cursor: this.cursor, truncated: count > limit, points };
+    return { cursor: this.newest, truncated: count > limit, points };
   }
 
   async retain() {}

@@ -1,11 +1,12 @@
 import { HttpError } from './http-error.ts';
-import { MOST_TILES } from './overview.ts';
+import { MOST_TILES, RUN_OF_TILES } from './overview.ts';
 import { integer, list, window } from './parameters.ts';
 import { route } from './route.ts';
 
 const WATCHED = {
   keys: list('Keys of the tiles; those of the overview when absent', MOST_TILES),
   window: window('The window of the tiles', '1h'),
+  run: RUN_OF_TILES,
 };
 
 export const LIVE_ROUTES = [
@@ -23,8 +24,7 @@ export const LIVE_ROUTES = [
       const header = request.headers['last-event-id'];
       const lastEventId = typeof header === 'string' ? header : undefined;
       if (request.method === 'HEAD') return { text: '', contentType: 'text/event-stream' };
-      const { interval, keys, window } = values;
-      const accepted = await context.live.subscribe(response, { interval, keys, window, lastEventId });
+      const accepted = await context.live.subscribe(response, { ...values, lastEventId });
       if (!accepted)
         throw new HttpError(
           503,
@@ -43,8 +43,8 @@ export const LIVE_ROUTES = [
       ...WATCHED,
     },
     schema: 'LiveUpdate',
-    async handle({ values: { since, keys, window }, context }) {
-      return { json: await context.live.delta(since, { keys, window }) };
+    async handle({ values: { since, ...watched }, context }) {
+      return { json: await context.live.delta(since, watched) };
     },
   }),
 ];

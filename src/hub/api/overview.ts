@@ -7,6 +7,11 @@ import { route } from './route.ts';
 /** Most tiles of one request. */
 export const MOST_TILES = 64;
 
+export const RUN_OF_TILES = string(
+  'The run that training keys are taken from; when absent, of those that have the key the run under way that ' +
+    'started last, else the run that started last',
+);
+
 export const OVERVIEW_ROUTES = [
   route({
     path: '/api/summary',
@@ -28,7 +33,7 @@ export const OVERVIEW_ROUTES = [
     parameters: {
       keys: list('Keys of the catalogue or of a run', MOST_TILES),
       window: window('The window, which ends now', '1h'),
-      run: string('The run that training keys are taken from; the one updated last when absent'),
+      run: RUN_OF_TILES,
     },
     schema: 'TilesResponse',
     async handle({ values, context }) {

@@ -10,7 +10,7 @@ const unknownRun = (id: string) => notFound(`No run "${id.slice(0, 80)}"; GET /a
 export const RUN_ROUTES = [
   route({
     path: '/api/runs',
-    summary: 'Runs, the one updated last first',
+    summary: 'Runs, the one that started last first',
     parameters: {
       project: string('Runs of this project'),
       status: choice('Runs in this state', STATUSES, undefined),

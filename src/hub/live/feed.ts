@@ -5,7 +5,7 @@ import type { StepsSince, Store } from '../store/store.ts';
 import { EventStream, HEARTBEAT } from './event-stream.ts';
 import { type TileRequest, createTileBoard } from './tile-board.ts';
 
-export interface Subscription extends Omit<TileRequest, 'run'> {
+export interface Subscription extends TileRequest {
   /** Seconds that changes are gathered for. */
   interval: number;
   /** Id of the last event that the client has seen, when it comes back. */
@@ -16,7 +16,7 @@ export interface LiveFeed {
   /** Takes the response over. False when there are as many clients as there may be; the response is untouched then. */
   subscribe(response: ServerResponse, subscription: Subscription): Promise<boolean>;
   /** What came after the cursor, for clients that poll; 0 = from now on. */
-  delta(since: number, watched: Omit<TileRequest, 'run'>): Promise<LiveUpdate>;
+  delta(since: number, watched: TileRequest): Promise<LiveUpdate>;
   tiles(request: TileRequest, now: number): Promise<Tile[]>;
   clients(): number;
   /** Updates that were left out since a client did not read. */
@@ -45,13 +45,11 @@ const MOST_RUNS = 200;
 const BEAT = 1000;
 /** Without anything new, tiles are still told this often, ms: rates fall when nothing comes. */
 const IDLE = HEARTBEAT;
-/** The store tells its cursor with its first change. Until then: a cursor that is older than all of its own. */
-const NOTHING_YET = 1;
 
 interface Client {
   stream: EventStream;
   interval: number;
-  watched: Omit<TileRequest, 'run'>;
+  watched: TileRequest;
   cursor: number;
   /** An update was left out, or the place to resume from is not known. */
   missed: boolean;
@@ -68,14 +66,12 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   const epoch = options.epoch ?? Math.floor(now()).toString(36);
   const board = createTileBoard(store);
   const clients = new Set<Client>();
-  let cursor = NOTHING_YET;
   let version = 0;
   let dropped = 0;
   let beating = false;
   let closed = false;
 
-  const stopListening = store.onChange((change) => {
-    cursor = Math.max(cursor, change.cursor);
+  const stopListening = store.onChange(() => {
     version += 1;
   });
   const stopBeating = every(BEAT, () => void beat());
@@ -149,17 +145,15 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
     missed: boolean,
     read: Reads,
   ): Promise<Pick<LiveUpdate, 'cursor' | 'points' | 'resync'>> {
-    const newest = cursor;
-    if (newest === NOTHING_YET) return { cursor: newest, points: [], resync: missed };
+    // Before the reads of runs and series that the client makes: what comes meanwhile is told to it again.
+    const newest = store.cursor();
     const found = missed ? undefined : await read.steps(since);
-    if (!found || found.truncated)
-      return { cursor: Math.max(newest, found?.cursor ?? 0), points: [], resync: true };
-    cursor = Math.max(cursor, found.cursor);
+    if (!found || found.truncated) return { cursor: newest, points: [], resync: true };
     return { cursor: found.cursor, points: found.points, resync: false };
   }
 
   return {
-    async subscribe(response, { interval, keys, window, lastEventId }) {
+    async subscribe(response, { interval, keys, window, run, lastEventId }) {
       if (closed || clients.size >= MOST_CLIENTS) return false;
       response.writeHead(200, {
         'content-type': 'text/event-stream; charset=utf-8',
@@ -172,8 +166,8 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
       const client: Client = {
         stream: new EventStream(response, at),
         interval,
-        watched: { keys, window },
-        cursor: resumed ?? cursor,
+        watched: { keys, window, run },
+        cursor: resumed ?? store.cursor(),
         missed: lastEventId !== undefined && resumed === undefined,
         sent: undefined,
         runs: new Map(),
@@ -199,9 +193,8 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
     async delta(since, watched) {
       const at = now();
       const read = oncePerBeat();
-      const nothingNew = { cursor, points: [], resync: false };
       const [points, runs, tiles] = await Promise.all([
-        since === 0 ? nothingNew : pointsSince(since, since > cursor, read),
+        since === 0 ? { cursor: store.cursor(), points: [], resync: false } : pointsSince(since, false, read),
         read.runs(),
         board.tiles(watched, at),
       ]);

@@ -20,6 +20,7 @@ export interface TileRequest {
   keys?: readonly string[] | undefined;
   /** Length of the window, which ends at the time that is given, ms. */
   window: number;
+  /** The run that training keys are taken from; see `tile` when absent. */
   run?: string | undefined;
 }
 

@@ -5,12 +5,13 @@ import type { Window } from './increase.ts';
 import { type CellValues, cellEnd } from './rate.ts';
 import type { Reading } from './reading.ts';
 
-/** How many of the newest runs are searched for a training key. */
+/** How many of the runs that started last are searched for a training key. */
 const SEARCHED_RUNS = 100;
 
 /**
- * A catalogue key over the window. A key of a run is that of the run asked for, or else of the run that was updated
- * last among those that have it. A key that is neither in the catalogue nor in a run gives a tile without a value.
+ * A catalogue key over the window. A key of a run is that of the run asked for, or else, among those that have it, of
+ * the run under way that started last, or of the run that started last: the order that the page lists them in.
+ * A key that is neither in the catalogue nor in a run gives a tile without a value.
  */
 export async function tile(key: string, reading: Reading, window: Window, run?: string): Promise<Tile> {
   const entry = catalogueEntry(key);
@@ -70,9 +71,10 @@ async function ofRun(
 
 async function newestWith(key: string, reading: Reading): Promise<RunSummary | undefined> {
   const { runs } = await reading.runs({ limit: SEARCHED_RUNS });
-  let newest: RunSummary | undefined;
-  for (const run of runs) if (key in run.last && (!newest || run.updatedAt > newest.updatedAt)) newest = run;
-  return newest;
+  const having = runs
+    .filter((run) => Object.hasOwn(run.last, key))
+    .sort((a, b) => b.startedAt - a.startedAt || (a.id < b.id ? -1 : 1));
+  return having.find((run) => run.status === 'running') ?? having[0];
 }
 
 function lastOfCells(times: readonly number[], values: readonly number[], grid: Cells): CellValues {

@@ -199,6 +199,10 @@ export class SqliteStore implements Store {
     return this.#changes.listen(listener);
   }
 
+  cursor(): number {
+    return this.#ring.cursor;
+  }
+
   stepsSince(cursor: number, limit: number): Promise<StepsSince | undefined> {
     return Promise.resolve(this.#ring.since(cursor, limit));
   }

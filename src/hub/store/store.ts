@@ -46,7 +46,9 @@ export interface Store {
 
   /** Calls back (coalesced, at most a few times a second) after new data were stored. Returns the way to stop. */
   onChange(listener: (change: StoreChange) => void): () => void;
-  /** New step points of runs since a cursor of `StoreChange`; `undefined` when it is too old to tell. */
+  /** Cursor of the newest step point that is stored: everything up to now is before it. */
+  cursor(): number;
+  /** New step points of runs since a cursor; `undefined` when it is too old to tell, or not of this start. */
   stepsSince(cursor: number, limit: number): Promise<StepsSince | undefined>;
 
   /** Drops what is older or larger than the retention allows. Runs by itself too. */

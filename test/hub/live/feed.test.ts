@@ -94,15 +94,38 @@ describe('the live stream', () => {
     expect(update?.data.tiles).toMatchObject([{ key: 'train/loss', value: 0.5, run: 'r1' }]);
   });
 
-  it('has a client that came before the first record read anew at it', async () => {
+  it('tells a client that came before the first record what comes, without having it read anew', async () => {
     const { store, feed, pass } = world();
     const client = new Client();
     await feed.subscribe(client.response, { interval: 1, ...watched });
-    expect(client.updates()[0]).toMatchObject({ resync: false, points: [] });
+    expect(client.updates()[0]).toMatchObject({ cursor: 100, resync: false, points: [] });
     store.steps = steps(1);
     store.change();
     await pass(1);
-    expect(client.updates()[1]).toMatchObject({ resync: true, cursor: 101 });
+    expect(client.updates()[1]).toMatchObject({ resync: false, cursor: 101, points: [{ value: [1] }] });
+  });
+
+  it('tells training tiles of the run that is asked for', async () => {
+    const { store, feed } = world();
+    const last = (value: number) => ({ 'train/loss': { value, step: 1, time: 5 } });
+    store.details = [
+      runDetail('ended', { status: 'finished', startedAt: 3000, last: last(3) }),
+      runDetail('under way', { startedAt: 2000, updatedAt: 5000, last: last(2) }),
+      runDetail('older', { startedAt: 1000, updatedAt: 9000, last: last(1) }),
+    ];
+    const valueOf = async (run?: string) => {
+      const client = new Client();
+      await feed.subscribe(client.response, { interval: 5, ...watched, run });
+      const [told] = client.updates();
+      const polled = await feed.delta(0, { ...watched, run });
+      expect(polled.tiles).toEqual(told?.tiles);
+      return told?.tiles.map((tile) => [tile.run, tile.value]);
+    };
+    expect(await valueOf('ended')).toEqual([['ended', 3]]);
+    expect(await valueOf('older')).toEqual([['older', 1]]);
+    expect(await valueOf('unknown')).toEqual([[null, null]]);
+    // Of two under way not the one that wrote last, or the tile would jump between them.
+    expect(await valueOf()).toEqual([['under way', 2]]);
   });
 
   it('gathers changes for the interval, and tells each once', async () => {
@@ -268,12 +291,11 @@ describe('polling', () => {
     const { store, feed } = world();
     const first = await feed.delta(0, watched);
     expect(first).toMatchObject({ points: [], resync: false });
-    // Before the first change the store's cursor is not known: what follows is read anew, not lost.
     store.steps = steps(1);
     store.change();
     store.change();
     const second = await feed.delta(first.cursor, watched);
-    expect(second).toMatchObject({ cursor: 102, resync: true });
+    expect(second).toMatchObject({ cursor: 102, resync: false, points: [{ value: [1] }] });
     store.steps = steps(7);
     store.change();
     expect(await feed.delta(second.cursor, watched)).toMatchObject({

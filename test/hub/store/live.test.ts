@@ -5,6 +5,17 @@ import { gauge, put, runEvents, spans, step, T0 } from './requests.ts';
 
 const everything = { where: {}, from: -Infinity, to: Infinity, maxPoints: 0 };
 
+test('the cursor is known before the first change, and what comes after it is told', async () => {
+  const store = opened();
+  const before = store.cursor();
+  expect(await store.stepsSince(before, 10)).toEqual({ cursor: before, truncated: false, points: [] });
+  await put(store, runEvents({ id: 'a' }, [step(0, 7)]));
+  expect(await store.stepsSince(before, 10)).toMatchObject({
+    cursor: store.cursor(),
+    points: [{ run: 'a', value: [7] }],
+  });
+});
+
 test('a listener hears of many appends in one call, with what changed', async () => {
   const store = opened();
   const heard = Promise.withResolvers<StoreChange>();

@@ -54,6 +54,15 @@ export interface TimeSpan {
   to: number;
 }
 
+/** Which tiles are told. */
+export interface Watched {
+  keys: readonly string[];
+  window: string;
+  /** The run that training keys are taken from; the hub's choice when absent. */
+  run: string | undefined;
+}
+const watchQuery = ({ keys, ...rest }: Watched): Query => ({ keys: keys.join(','), ...rest });
+
 /** The hub's API as the page uses it. */
 export const api = {
   runs: () => read<{ runs: RunSummary[]; total: number }>('/api/runs', { limit: 500 }),
@@ -85,10 +94,9 @@ export const api = {
   trace: (id: string, signal?: AbortSignal) =>
     read<TraceResponse>(`/api/traces/${encodeURIComponent(id)}`, {}, signal),
   catalogue: () => read<{ entries: CatalogueEntry[] }>('/api/catalogue').then((answer) => answer.entries),
-  tiles: (keys: readonly string[], window: string) =>
-    read<{ tiles: Tile[] }>('/api/tiles', { keys: keys.join(','), window }),
-  delta: (since: number, keys: readonly string[], window: string) =>
-    read<LiveUpdate>('/api/delta', { since, keys: keys.join(','), window }),
-  liveAddress: (interval: number, keys: readonly string[], window: string) =>
-    address('/api/live', { interval, keys: keys.join(','), window }),
+  tiles: (watched: Watched) => read<{ tiles: Tile[] }>('/api/tiles', watchQuery(watched)),
+  delta: (since: number, watched: Watched) =>
+    read<LiveUpdate>('/api/delta', { since, ...watchQuery(watched) }),
+  liveAddress: (interval: number, watched: Watched) =>
+    address('/api/live', { interval, ...watchQuery(watched) }),
 };

@@ -2,7 +2,7 @@ import { batch, computed, effect, signal } from '@preact/signals';
 import type { LiveUpdate, RunSummary, Tile } from '../../../conventions/hub-api.ts';
 import { LiveConnection, type LiveState, type LiveStream } from '../live/connection.ts';
 import { address } from '../state/view.ts';
-import { api } from './api.ts';
+import { api, type Watched } from './api.ts';
 import { catalogue, setCatalogue } from './catalogue.ts';
 
 /** Keys of the overview's tiles, in their order. Host tiles stand in where no GPU is known. */
@@ -36,6 +36,13 @@ export const heldPoints = signal(0);
 export const clockOffset = signal(0);
 
 export const runsById = computed(() => new Map(runs.value.map((run) => [run.id, run])));
+
+/** Training tiles follow the selection: the first run of it that there is. */
+const watched = computed<Watched>(() => {
+  const { runs: selected, window } = address.value;
+  const known = loaded.value ? selected.find((id) => runsById.value.has(id)) : selected[0];
+  return { keys: TILE_KEYS, window, run: known };
+});
 
 /** Most updates kept while paused; beyond it everything is read anew on resume. */
 const MOST_HELD = 500;
@@ -102,7 +109,7 @@ export async function reload(): Promise<void> {
   try {
     const [newRuns, newTiles, entries] = await Promise.all([
       api.runs(),
-      api.tiles(TILE_KEYS, address.peek().window),
+      api.tiles(watched.peek()),
       catalogue.peek().size > 0 ? undefined : api.catalogue(),
     ]);
     batch(() => {
@@ -119,8 +126,19 @@ export async function reload(): Promise<void> {
   }
 }
 
+/** Reads the tiles anew: another run is selected. */
+async function reloadTiles(): Promise<void> {
+  const asked = watched.peek();
+  try {
+    const answer = await api.tiles(asked);
+    if (watched.peek() === asked) tiles.value = answer.tiles;
+  } catch (error) {
+    loadError.value = error instanceof Error ? error.message : String(error);
+  }
+}
+
 function openStream(interval: number): LiveStream {
-  const source = new EventSource(api.liveAddress(interval, TILE_KEYS, address.peek().window));
+  const source = new EventSource(api.liveAddress(interval, watched.peek()));
   const stream: LiveStream = {
     onOpen: undefined,
     onUpdate: undefined,
@@ -144,7 +162,7 @@ export function startHub(): void {
   const connection = new LiveConnection(
     {
       openStream,
-      poll: (cursor) => api.delta(cursor, TILE_KEYS, address.peek().window),
+      poll: (cursor) => api.delta(cursor, watched.peek()),
       after: (ms, run) => {
         const timer = setTimeout(run, ms);
         return () => clearTimeout(timer);
@@ -165,16 +183,18 @@ export function startHub(): void {
     },
     address.peek().refresh,
   );
-  let window = address.peek().window;
+  let { window, run } = watched.peek();
   let wasPaused = address.peek().paused;
   connection.start();
   effect(() => {
-    const { refresh, window: newWindow, paused } = address.value;
+    const { refresh, paused } = address.value;
+    const next = watched.value;
     connection.setInterval(refresh);
-    if (newWindow !== window) {
-      window = newWindow;
+    if (next.window !== window || next.run !== run) {
+      const all = next.window !== window;
+      ({ window, run } = next);
       connection.start();
-      void reload();
+      void (all ? reload() : reloadTiles());
     }
     if (wasPaused && !paused) release();
     wasPaused = paused;
