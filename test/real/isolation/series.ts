@@ -1,5 +1,6 @@
 import { type KillSeries, runKillSeries } from './kill-series.ts';
 import { SIGNALS } from './ledger.ts';
+import { REAL_HUB, runRealHub } from './real-hub.ts';
 import type { IsolationRow } from './row.ts';
 import { runScenario } from './scenario.ts';
 import { LONG_PACE, SCENARIOS, SHORT, SHORT_PACE } from './scenarios.ts';
@@ -8,7 +9,7 @@ import { measureThroughput } from './throughput.ts';
 
 export interface SeriesOptions {
   binary: string;
-  /** The short form is what CI runs: every sickness once, twenty kills, no figures of size and throughput. */
+  /** The short form is what CI runs: every sickness once, the real hub, twenty kills, no figures of size and throughput. */
   short: boolean;
   /** Only rows whose name starts so. */
   only?: string;
@@ -37,6 +38,7 @@ export async function runSeries(options: SeriesOptions): Promise<IsolationRow[]>
     if (!scenario.name.startsWith(only) || (short && !SHORT.has(scenario.name))) continue;
     take(await runScenario(binary, scenario, short ? SHORT_PACE : LONG_PACE));
   }
+  if (REAL_HUB.startsWith(only)) take(await runRealHub(binary, short ? SHORT_PACE : LONG_PACE));
   if (KILL.name.startsWith(only)) {
     take(await runKillSeries(binary, { ...KILL, rounds: short ? ROUNDS.short : ROUNDS.long, random }));
   }
