@@ -17,8 +17,13 @@ export {
 export * from './training/index.ts';
 export * from './serving/index.ts';
 export {
+  energyMeter,
+  type EnergyMeter,
   hostInventory,
+  observe,
   type ObserversOptions,
+  type ProcessObserver,
+  startGpuObserver,
   startHostObserver,
   startObservers,
   startRuntimeObserver,

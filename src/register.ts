@@ -7,6 +7,7 @@
  */
 import { isMainThread } from 'node:worker_threads';
 import { ENV } from './conventions/index.ts';
+import { hostAttributes } from './observers/host/attributes.ts';
 import { SERVER_MODES, type ServerMode, startHttp } from './serving/http/index.ts';
 import { observeOpenAi } from './serving/openai/index.ts';
 import { startTelemetry } from './telemetry/index.ts';
@@ -37,7 +38,7 @@ function serverMode(): ServerMode {
 
 function register(): void {
   attempt('telemetry', () => {
-    startTelemetry();
+    startTelemetry({ resourceAttributes: hostAttributes() });
   });
   attempt('the HTTP instrumentation', () => {
     startHttp({ server: serverMode(), observe: observeOpenAi({ routes: process.env[ENV.llmRoutes.name] }) });

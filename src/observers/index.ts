@@ -7,8 +7,10 @@ import { type RuntimeObserverOptions, startRuntimeObserver } from './runtime/sta
 
 export { energyMeter, type EnergyMeter };
 export { type GpuObserver, type GpuObserverOptions, startGpuObserver } from './gpu/start.ts';
+export { hostAttributes } from './host/attributes.ts';
 export { type HostInventory, hostInventory } from './host/inventory.ts';
 export { LinuxReader, type LinuxReaderOptions } from './host/linux-reader.ts';
+export { observe, type ProcessObserver, type ProcessObserverOptions } from './host/observe.ts';
 export type { HostReader, HostSnapshot } from './host/snapshot.ts';
 export { type HostObserverOptions, startHostObserver } from './host/start.ts';
 export { type RuntimeObserverOptions, startRuntimeObserver } from './runtime/start.ts';

@@ -4,6 +4,7 @@ import { uptime } from 'node:os';
 import { ATTR, ENV, METRIC } from '../../conventions/index.ts';
 import { type InstrumentRegistry, instruments } from '../../telemetry/instruments/registry.ts';
 import { intervalOf } from '../interval.ts';
+import { ownHelpers } from '../own-helpers.ts';
 import { Published } from '../published.ts';
 import { EnergyTotals } from './energy.ts';
 import { keeperEntry } from './entries.ts';
@@ -96,6 +97,7 @@ class RunningGpuObserver implements GpuObserver {
     this.#keeper.on('message', (message) => this.#onMessage(message as SamplerMessage));
     this.#keeper.once('error', (error) => this.#onEnd(error.message));
     this.#keeper.once('exit', (code, signal) => this.#onEnd(signal ?? `exit code ${code}`));
+    if (this.#keeper.pid !== undefined) ownHelpers.add(this.#keeper.pid);
     this.#keeper.unref();
     this.#keeper.channel?.unref();
     // Counts turns of this loop, not time: a program that never yields delays the samples, which are not lost.

@@ -1,6 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { arch, availableParallelism, cpus, hostname, release, totalmem, type } from 'node:os';
 
+import { InstrumentRegistry } from '../../telemetry/instruments/registry.ts';
+import { startGpuObserver } from '../gpu/start.ts';
+
+/** A driver that has to be woken takes seconds; one that hangs is not waited for longer. */
+const GPU_ANSWER_MS = 10_000;
+
+/** A GPU of the inventory. */
+export interface InventoryGpu {
+  readonly id: string;
+  readonly name: string;
+  /** Bytes; undefined where the driver does not tell. */
+  readonly memory: number | undefined;
+}
+
 /** What a machine is made of. Bytes. */
 export interface HostInventory {
   readonly hostName: string;
@@ -11,16 +25,23 @@ export interface HostInventory {
   readonly logicalCpus: number;
   readonly physicalCpus: number | undefined;
   readonly memory: number;
+  /** `v24.1.0` */
+  readonly node: string;
+  readonly gpus: readonly InventoryGpu[];
+  readonly gpuDriver: string | undefined;
+  readonly cudaVersion: string | undefined;
 }
 
 /**
  * Takes stock once, for a report or a run's parameters. On Linux from /proc and /etc/os-release; elsewhere with
  * `systeminformation`, which starts programs synchronously: call it before the model is loaded, never while serving.
+ * GPUs are asked by a process of their own, as the GPU observer does.
  */
 export async function hostInventory(
   options: { platform?: NodeJS.Platform; proc?: string; osRelease?: string } = {},
 ): Promise<HostInventory> {
   const { platform = process.platform, proc = '/proc', osRelease = '/etc/os-release' } = options;
+  const gpus = gpuInventory();
   const base = {
     hostName: hostname(),
     operatingSystem: type(),
@@ -30,6 +51,8 @@ export async function hostInventory(
     logicalCpus: availableParallelism(),
     physicalCpus: undefined,
     memory: totalmem(),
+    node: process.version,
+    ...(await gpus),
   };
   if (platform === 'linux') {
     const cpuinfo = await text(`${proc}/cpuinfo`);
@@ -71,5 +94,29 @@ async function text(path: string): Promise<string> {
     return await readFile(path, 'utf8');
   } catch {
     return '';
+  }
+}
+
+async function gpuInventory(): Promise<Pick<HostInventory, 'gpus' | 'gpuDriver' | 'cudaVersion'>> {
+  const observer = startGpuObserver({ registry: new InstrumentRegistry() });
+  // The process that reads them does not keep this one alive; who asks waits for the answer.
+  const wait = setTimeout(() => observer.stop(), GPU_ANSWER_MS);
+  try {
+    const sample = await observer.first;
+    const devices = sample?.devices ?? [];
+    return {
+      gpus: devices
+        .filter(({ identity }) => identity.parent === undefined)
+        .map(({ identity, readings }) => ({
+          id: identity.id,
+          name: identity.name,
+          memory: readings.memoryTotal,
+        })),
+      gpuDriver: sample?.driverVersion,
+      cudaVersion: sample?.cudaVersion,
+    };
+  } finally {
+    clearTimeout(wait);
+    observer.stop();
   }
 }

@@ -1,11 +1,16 @@
 import { readdirSync } from 'node:fs';
+import { type Cgroup, openCgroup } from './cgroup.ts';
+import { Descendants } from './descendants.ts';
 import { PhysicalDisks } from './disks.ts';
 import { type AskSpace, Filesystems } from './filesystems.ts';
+import { type InfinibandReading, readInfiniband } from './infiniband.ts';
 import { type Mount, parseMounts } from './mounts.ts';
+import { type NumaReading, readNuma } from './numa.ts';
 import { type OwnProcess, ownProcess } from './own-process.ts';
 import { parseCpuCount, parseCpuTimes, parseLoad, parseUptime } from './parse-cpu.ts';
 import { parseDisks, parseNetworks } from './parse-devices.ts';
 import { parseMemory, parsePaging, parseProcessIo, parseProcessStatus, parseSwap } from './parse-memory.ts';
+import { Pressure, type PressureReading } from './pressure.ts';
 import { ProcFile } from './proc-file.ts';
 import type { HostReader, HostSnapshot, ProcessReading } from './snapshot.ts';
 
@@ -24,12 +29,14 @@ export interface LinuxReaderOptions {
   askSpace?: AskSpace;
   /** Paths whose file systems are observed; default `/` and the working directory. */
   paths?: readonly string[];
+  /** Put before the paths of cgroup directories; for tests. */
+  cgroupRoot?: string;
   now?: () => number;
 }
 
 /**
  * Reads a Linux machine from /proc, synchronously: these files lie in memory, and a hop to the thread pool would cost
- * more than the read. Figures are the machine's, also inside of a container.
+ * more than the read. Figures are the machine's, also inside of a container, whose own figures stand beside them.
  */
 export class LinuxReader implements HostReader {
   readonly #proc: string;
@@ -41,6 +48,13 @@ export class LinuxReader implements HostReader {
   >;
   readonly #disks: PhysicalDisks;
   readonly #filesystems: Filesystems;
+  readonly #cgroup: Cgroup | undefined;
+  readonly #pressureFiles: Pressure;
+  readonly #descendants: Descendants;
+  readonly #sys: string;
+  #pressure: readonly PressureReading[] = [];
+  #numa: readonly NumaReading[] = [];
+  #infiniband: readonly InfinibandReading[] = [];
   #samples = 0;
   #cpuCount = 0;
   #processCount: number | undefined;
@@ -63,7 +77,15 @@ export class LinuxReader implements HostReader {
       status: new ProcFile(`${proc}/self/status`),
       io: new ProcFile(`${proc}/self/io`),
     };
-    this.#disks = new PhysicalDisks(options.sys ?? '/sys');
+    this.#sys = options.sys ?? '/sys';
+    this.#disks = new PhysicalDisks(this.#sys);
+    this.#cgroup = openCgroup({
+      cgroup: once(`${proc}/self/cgroup`),
+      mountinfo: once(`${proc}/self/mountinfo`),
+      ...(options.cgroupRoot !== undefined && { root: options.cgroupRoot }),
+    });
+    this.#pressureFiles = new Pressure((resource) => `${proc}/pressure/${resource}`);
+    this.#descendants = new Descendants({ proc, pid: this.#own.pid });
     this.#filesystems = new Filesystems({
       paths: options.paths ?? ['/', this.#own.cwd()],
       mounts: () => this.#mounts(),
@@ -72,7 +94,8 @@ export class LinuxReader implements HostReader {
   }
 
   read(): HostSnapshot {
-    if (this.#samples++ % SLOW_EVERY === 0) this.#readSlow();
+    const slow = this.#samples++ % SLOW_EVERY === 0;
+    if (slow) this.#readSlow();
     const files = this.#files;
     const time = this.#now();
     const stat = files.stat.read();
@@ -80,12 +103,13 @@ export class LinuxReader implements HostReader {
     const vmstat = files.vmstat.read();
     const loadavg = files.loadavg.read();
     const uptime = files.uptime.read();
+    const memory = meminfo === undefined ? undefined : parseMemory(meminfo);
     return {
       time,
       cpuCount: this.#cpuCount,
       cpu: stat === undefined ? undefined : parseCpuTimes(stat),
       load: loadavg === undefined ? undefined : parseLoad(loadavg),
-      memory: meminfo === undefined ? undefined : parseMemory(meminfo),
+      memory,
       swap: meminfo === undefined ? undefined : parseSwap(meminfo),
       paging: vmstat === undefined ? undefined : parsePaging(vmstat),
       disks: parseDisks(files.diskstats.read() ?? '', (name) => this.#disks.has(name)),
@@ -94,11 +118,18 @@ export class LinuxReader implements HostReader {
       uptime: uptime === undefined ? undefined : parseUptime(uptime),
       processCount: this.#processCount,
       process: this.#readProcess(),
+      container: this.#cgroup?.read(slow, memory?.total),
+      pressure: this.#pressure,
+      numa: this.#numa,
+      infiniband: this.#infiniband,
     };
   }
 
   close(): void {
     for (const file of Object.values(this.#files)) file.close();
+    this.#cgroup?.close();
+    this.#pressureFiles.close();
+    this.#descendants.close();
   }
 
   #readProcess(): ProcessReading {
@@ -115,27 +146,35 @@ export class LinuxReader implements HostReader {
       majorFaults: usage.majorPageFault,
       ...parseProcessIo(this.#files.io.read() ?? ''),
       uptime: this.#own.uptime(),
+      children: this.#descendants.read(),
     };
   }
 
   #readSlow(): void {
     this.#disks.refresh();
     this.#filesystems.refresh();
-    const stat = new ProcFile(`${this.#proc}/stat`);
-    this.#cpuCount = parseCpuCount(stat.read() ?? '');
-    stat.close();
+    this.#cpuCount = parseCpuCount(once(`${this.#proc}/stat`));
     this.#processCount = entries(this.#proc)?.filter((name) => /^\d+$/.test(name)).length;
     const descriptors = entries(`${this.#proc}/self/fd`)?.length;
     // One of them is the directory that is being read.
     this.#openFiles = descriptors === undefined ? undefined : Math.max(0, descriptors - 1);
+    this.#descendants.refresh();
+    this.#pressure = this.#pressureFiles.read();
+    this.#numa = readNuma(this.#sys);
+    this.#infiniband = readInfiniband(this.#sys);
   }
 
   #mounts(): readonly Mount[] {
-    const file = new ProcFile(`${this.#proc}/self/mountinfo`);
-    const text = file.read();
-    file.close();
-    return parseMounts(text ?? '');
+    return parseMounts(once(`${this.#proc}/self/mountinfo`));
   }
+}
+
+/** A file that is read now and then; empty when it cannot be. */
+function once(path: string): string {
+  const file = new ProcFile(path);
+  const text = file.read();
+  file.close();
+  return text ?? '';
 }
 
 function entries(directory: string): string[] | undefined {

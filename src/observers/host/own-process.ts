@@ -1,5 +1,6 @@
 /** What Node says of this process; to be replaced in tests. CPU in microseconds, uptime in seconds. */
 export interface OwnProcess {
+  readonly pid: number;
   resourceUsage(): Pick<
     NodeJS.ResourceUsage,
     | 'userCPUTime'
@@ -15,6 +16,7 @@ export interface OwnProcess {
 }
 
 export const ownProcess: OwnProcess = {
+  pid: process.pid,
   resourceUsage: () => process.resourceUsage(),
   uptime: () => process.uptime(),
   residentBytes: () => process.memoryUsage.rss(),

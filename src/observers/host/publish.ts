@@ -1,6 +1,8 @@
 import type { HrTime } from '@opentelemetry/api';
 import { ATTR, METRIC, type MetricDefinition } from '../../conventions/index.ts';
 import type { Published } from '../published.ts';
+import type { PressureReading } from './pressure.ts';
+import { publishProcess } from './publish-process.ts';
 import { CPU_MODES, type HostSnapshot } from './snapshot.ts';
 
 /** Since when the totals count. */
@@ -20,7 +22,10 @@ export function publishHost(
   cpu(published, snapshot, previous, starts.machine);
   memory(published, snapshot, starts.machine);
   devices(published, snapshot, starts.machine);
-  ownProcess(published, snapshot, previous, starts.process);
+  container(published, snapshot, previous, starts.machine);
+  pressure(published, METRIC.pressureTime, snapshot.pressure, starts.machine);
+  interconnects(published, snapshot, starts.machine);
+  publishProcess(published, snapshot, previous, starts.process);
   published.end();
 }
 
@@ -39,7 +44,10 @@ function cpu(published: Published, now: HostSnapshot, before: HostSnapshot | und
       published.total(METRIC.systemCpuTime, mode, value, attributes, start);
       const earlier = before?.cpu?.[mode];
       if (earlier !== undefined && elapsed > 0) {
-        published.set(METRIC.systemCpuUtilization, mode, Math.max(0, value - earlier) / elapsed, attributes);
+        const share = Math.max(0, value - earlier) / elapsed;
+        // The busy share's highest is what the idle share's lowest leaves.
+        if (mode === 'idle') published.sampled(METRIC.systemCpuUtilization, mode, share, attributes);
+        else published.set(METRIC.systemCpuUtilization, mode, share, attributes);
       }
     }
   }
@@ -63,7 +71,8 @@ function memory(published: Published, now: HostSnapshot, start: HrTime): void {
       if (value === undefined) continue;
       const attributes = () => ({ [ATTR.memoryState]: state });
       published.set(METRIC.memoryUsage, state, value, attributes);
-      published.set(METRIC.memoryUtilization, state, value / total, attributes);
+      if (state === 'used') published.sampled(METRIC.memoryUtilization, state, value / total, attributes);
+      else published.set(METRIC.memoryUtilization, state, value / total, attributes);
     }
   }
   if (now.swap) {
@@ -169,49 +178,95 @@ function devices(published: Published, now: HostSnapshot, start: HrTime): void {
   }
 }
 
-function ownProcess(
+/** The cgroup's own view: `container.*`. Shares of its limits only where it has some. */
+function container(
   published: Published,
   now: HostSnapshot,
   before: HostSnapshot | undefined,
   start: HrTime,
 ): void {
-  const process = now.process;
+  const reading = now.container;
+  if (!reading) return;
+  const mode = (name: string) => () => ({ [ATTR.cpuMode]: name });
+  published.total(METRIC.containerCpuTime, 'user', reading.cpuUser, mode('user'), start);
+  published.total(METRIC.containerCpuTime, 'system', reading.cpuSystem, mode('system'), start);
+  published.set(METRIC.containerCpuLimit, '', reading.cpuLimit, none);
   const seconds = before ? (now.time - before.time) / 1000 : 0;
-  for (const [mode, value, earlier] of [
-    ['user', process.cpuUser, before?.process.cpuUser],
-    ['system', process.cpuSystem, before?.process.cpuSystem],
-  ] as const) {
-    const attributes = () => ({ [ATTR.cpuMode]: mode });
-    published.total(METRIC.processCpuTime, mode, value, attributes, start);
-    if (earlier !== undefined && seconds > 0 && now.cpuCount > 0) {
-      published.set(
-        METRIC.processCpuUtilization,
-        mode,
-        Math.max(0, value - earlier) / seconds / now.cpuCount,
-        attributes,
-      );
+  const earlier = before?.container?.cpu;
+  if (reading.cpu !== undefined && earlier !== undefined && seconds > 0) {
+    const usage = Math.max(0, reading.cpu - earlier) / seconds;
+    published.sampled(METRIC.containerCpuUsage, '', usage, none);
+    if (reading.cpuLimit) published.set(METRIC.containerCpuUtilization, '', usage / reading.cpuLimit, none);
+  }
+  published.total(METRIC.containerThrottledTime, '', reading.throttled, none, start);
+  published.total(METRIC.containerThrottledPeriods, '', reading.throttledPeriods, none, start);
+  const { memory, workingSet, rss, memoryLimit } = reading;
+  published.set(METRIC.containerMemoryUsage, '', memory, none);
+  published.sampled(METRIC.containerMemoryWorkingSet, '', workingSet, none);
+  published.set(METRIC.containerMemoryRss, '', rss, none);
+  published.set(METRIC.containerMemoryLimit, '', memoryLimit, none);
+  if (memoryLimit && workingSet !== undefined) {
+    published.set(METRIC.containerMemoryAvailable, '', Math.max(0, memoryLimit - workingSet), none);
+    published.set(METRIC.containerMemoryUtilization, '', workingSet / memoryLimit, none);
+  }
+  published.total(METRIC.containerOomKills, '', reading.oomKills, none, start);
+  pressure(published, METRIC.containerPressureTime, reading.pressure, start);
+}
+
+function pressure(
+  published: Published,
+  definition: MetricDefinition,
+  readings: readonly PressureReading[] | undefined,
+  start: HrTime,
+): void {
+  for (const reading of readings ?? []) {
+    for (const kind of ['some', 'full'] as const) {
+      const attributes = () => ({ [ATTR.pressureResource]: reading.resource, [ATTR.pressureKind]: kind });
+      published.total(definition, `${reading.resource} ${kind}`, reading[kind], attributes, start);
     }
   }
-  published.set(METRIC.processMemoryUsage, '', process.residentBytes, none);
-  published.set(METRIC.processMemoryVirtual, '', process.virtualBytes, none);
-  published.set(METRIC.processThreads, '', process.threads, none);
-  published.set(METRIC.processOpenFiles, '', process.openFiles, none);
-  published.set(METRIC.processUptime, '', process.uptime, none);
-  const direction = (name: string) => () => ({ [ATTR.diskDirection]: name });
-  published.total(METRIC.processDiskIo, 'read', process.readBytes, direction('read'), start);
-  published.total(METRIC.processDiskIo, 'write', process.writtenBytes, direction('write'), start);
-  const kind = (name: string) => () => ({ [ATTR.contextSwitchType]: name });
-  const { voluntarySwitches, involuntarySwitches } = process;
-  published.total(METRIC.processContextSwitches, 'voluntary', voluntarySwitches, kind('voluntary'), start);
-  published.total(
-    METRIC.processContextSwitches,
-    'involuntary',
-    involuntarySwitches,
-    kind('involuntary'),
-    start,
-  );
-  published.total(METRIC.processPagingFaults, 'minor', process.minorFaults, faultType('minor'), start);
-  published.total(METRIC.processPagingFaults, 'major', process.majorFaults, faultType('major'), start);
+}
+
+/** NUMA nodes and InfiniBand ports. */
+function interconnects(published: Published, now: HostSnapshot, start: HrTime): void {
+  for (const { node, total, free } of now.numa ?? []) {
+    const attributes = { [ATTR.numaNode]: node };
+    published.set(METRIC.numaMemoryLimit, String(node), total, () => attributes);
+    for (const [state, value] of [
+      ['used', total - free],
+      ['free', free],
+    ] as const) {
+      published.set(METRIC.numaMemoryUsage, `${node} ${state}`, value, () => ({
+        ...attributes,
+        [ATTR.memoryState]: state,
+      }));
+    }
+  }
+  for (const port of now.infiniband ?? []) {
+    const { name } = port;
+    const attributes = { [ATTR.hwId]: name, [ATTR.hwName]: name, [ATTR.hwType]: 'network' };
+    for (const [definition, received, sent] of [
+      [METRIC.hwNetworkIo, port.receivedBytes, port.sentBytes],
+      [METRIC.hwNetworkPackets, port.receivedPackets, port.sentPackets],
+    ] as const) {
+      for (const [direction, value] of [
+        ['receive', received],
+        ['transmit', sent],
+      ] as const) {
+        const each = () => ({ ...attributes, [ATTR.networkDirection]: direction });
+        published.total(definition, `${name} ${direction}`, value, each, start);
+      }
+    }
+    for (const [type, value] of [
+      ['receive', port.receiveErrors],
+      ['link_downed', port.linkDowned],
+    ] as const) {
+      const each = () => ({ ...attributes, [ATTR.errorType]: type });
+      published.total(METRIC.hwErrors, `${name} ${type}`, value, each, start);
+    }
+    published.set(METRIC.hwNetworkUp, name, port.active ? 1 : 0, () => attributes);
+    published.set(METRIC.hwNetworkBandwidthLimit, name, port.speed, () => attributes);
+  }
 }
 
 function faultType(type: string): () => { [name: string]: string } {

@@ -1,3 +1,8 @@
+import type { ContainerReading } from './cgroup.ts';
+import type { InfinibandReading } from './infiniband.ts';
+import type { NumaReading } from './numa.ts';
+import type { PressureReading } from './pressure.ts';
+
 /** Modes of `cpu.mode` that are published. */
 export const CPU_MODES = ['user', 'nice', 'system', 'idle', 'iowait', 'interrupt', 'steal'] as const;
 export type CpuMode = (typeof CPU_MODES)[number];
@@ -55,7 +60,16 @@ export interface FilesystemReading {
   readonly free: number;
   readonly available: number;
 }
-/** This process. Bytes, seconds, totals since it started. */
+/** The processes that a process has started, together. CPU time of those that have ended is kept. */
+export interface ChildrenReading {
+  readonly count: number;
+  readonly cpuUser: number;
+  readonly cpuSystem: number;
+  readonly residentBytes: number;
+  readonly threads: number;
+  readonly openFiles: number;
+}
+/** A process. Bytes, seconds, totals since it started. */
 export interface ProcessReading {
   readonly cpuUser: number;
   readonly cpuSystem: number;
@@ -63,20 +77,27 @@ export interface ProcessReading {
   readonly virtualBytes: number | undefined;
   readonly threads: number | undefined;
   readonly openFiles: number | undefined;
-  readonly voluntarySwitches: number;
-  readonly involuntarySwitches: number;
+  readonly voluntarySwitches: number | undefined;
+  readonly involuntarySwitches: number | undefined;
   readonly minorFaults: number;
   readonly majorFaults: number;
   readonly readBytes: number | undefined;
   readonly writtenBytes: number | undefined;
   readonly uptime: number;
+  /** Undefined as long as it has started none. */
+  readonly children?: ChildrenReading | undefined;
 }
 
-/** One sample of the machine. What could not be read is undefined or an empty list. */
-export interface HostSnapshot {
+/** One sample of a process. */
+export interface ProcessSnapshot {
   /** `performance.now()` milliseconds. */
   readonly time: number;
   readonly cpuCount: number;
+  readonly process: ProcessReading;
+}
+
+/** One sample of the machine. What could not be read is undefined or an empty list. */
+export interface HostSnapshot extends ProcessSnapshot {
   readonly cpu: CpuTimes | undefined;
   readonly load: readonly [number, number, number] | undefined;
   readonly memory: MemoryReading | undefined;
@@ -87,7 +108,11 @@ export interface HostSnapshot {
   readonly filesystems: readonly FilesystemReading[];
   readonly uptime: number | undefined;
   readonly processCount: number | undefined;
-  readonly process: ProcessReading;
+  /** The cgroup of this process; undefined outside of one. */
+  readonly container?: ContainerReading | undefined;
+  readonly pressure?: readonly PressureReading[];
+  readonly numa?: readonly NumaReading[];
+  readonly infiniband?: readonly InfinibandReading[];
 }
 
 /** Reads the machine. `read` is synchronous and does nothing that may hang. */

@@ -59,7 +59,7 @@ export function defaultHostReader(): HostReader {
   return process.platform === 'linux' ? new LinuxReader() : new PortableReader();
 }
 
-function secondsAgo(seconds: number): HrTime {
+export function secondsAgo(seconds: number): HrTime {
   const milliseconds = Date.now() - seconds * 1000;
   const whole = Math.floor(milliseconds / 1000);
   return [whole, Math.round((milliseconds - whole * 1000) * 1e6)];

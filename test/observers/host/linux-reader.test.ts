@@ -16,6 +16,7 @@ const askSpace: AskSpace = (path, answer) => {
   answer(null, { bsize: 4096, blocks: 1000, bfree: 400, bavail: 350 });
 };
 const own: OwnProcess = {
+  pid: 42,
   resourceUsage: () => ({
     userCPUTime: 1_500_000,
     systemCPUTime: 500_000,
