@@ -1,24 +1,26 @@
-import { type JsonNumber, RUN_STATUSES, type RunEndStatus } from '../conventions/index.ts';
+import { type JsonNumber, RUN_STATUSES, type RunDetail, type RunEndStatus } from '../conventions/index.ts';
 import type { RunSink, SinkRecord } from '../trackers/index.ts';
 import type { HubClient } from './hub-client.ts';
 
 type Step = Extract<SinkRecord, { kind: 'step' }>;
 
 const BATCH = 500;
+/** Points of all keys together that are in memory at once, about. */
+const WINDOW_POINTS = 500_000;
 
 /**
- * Writes what a hub holds of one rank of a run into a sink. The API gives one column a key: values of the same step
- * and time are one record again. `seq` counts what is written, since the API does not tell the records' own.
+ * Writes what a hub holds of one rank of a run into a sink, a piece of time after the other, so that a run of any
+ * length fits into memory. The API gives one column a key: values of the same step and time are one record again.
+ * `seq` counts what is written, since the API does not tell the records' own.
  * @returns number of step records
  */
-export async function exportRun(hub: HubClient, id: string, rank: number, sink: RunSink): Promise<number> {
-  const run = await hub.run(id);
-  const steps = await stepsOf(
-    hub,
-    id,
-    rank,
-    run.keys.map(({ key }) => key),
-  );
+export async function exportRun(
+  hub: HubClient,
+  run: RunDetail,
+  rank: number,
+  sink: RunSink,
+  windowPoints = WINDOW_POINTS,
+): Promise<number> {
   await sink.open({
     id: run.id,
     name: run.name,
@@ -32,25 +34,102 @@ export async function exportRun(hub: HubClient, id: string, rank: number, sink: 
     tags: run.tags,
     source: run.source,
   });
-  const notes = run.notes
+  let seq = 0;
+  let steps = 0;
+  const notes: SinkRecord[] = run.notes
     .filter((note) => note.rank === rank)
-    .map(({ time, severity, text }): SinkRecord => ({ kind: 'note', seq: 0, time, severity, text }));
-  const records = [...steps, ...notes]
-    .sort((a, b) => a.time - b.time)
-    .map((record, seq) => ({ ...record, seq }));
-  for (let at = 0; at < records.length; at += BATCH) await sink.write(records.slice(at, at + BATCH));
-  for (const artifact of run.artifacts) {
-    if (artifact.rank === rank)
-      await sink.artifact({ ...artifact, seq: records.length, metadata: artifact.metadata });
+    .map(({ time, severity, text }): SinkRecord => ({ kind: 'note', seq: 0, time, severity, text }))
+    .sort((a, b) => a.time - b.time);
+  const write = async (records: readonly SinkRecord[]): Promise<void> => {
+    for (let at = 0; at < records.length; at += BATCH)
+      await sink.write(records.slice(at, at + BATCH).map((record) => ({ ...record, seq: ++seq })));
+  };
+  for await (const window of stepWindows(hub, run, rank, windowPoints)) {
+    steps += window.length;
+    const last = window.at(-1)?.time ?? -Infinity;
+    const until = notes.findIndex(({ time }) => time > last);
+    const between = notes.splice(0, until < 0 ? notes.length : until);
+    await write([...window, ...between].sort((a, b) => a.time - b.time));
   }
-  await sink.close(endStatus(run.status), run.summary);
-  return steps.length;
+  await write(notes);
+  for (const artifact of run.artifacts) {
+    if (artifact.rank === rank) await sink.artifact({ ...artifact, seq: ++seq, metadata: artifact.metadata });
+  }
+  await sink.close(endStatus(run.status), run.summary, undefined, run.endedAt ?? undefined);
+  return steps;
 }
 
-async function stepsOf(hub: HubClient, id: string, rank: number, keys: readonly string[]): Promise<Step[]> {
+/** The steps in the order of time, a window of them at once. */
+async function* stepWindows(
+  hub: HubClient,
+  run: RunDetail,
+  rank: number,
+  windowPoints: number,
+): AsyncGenerator<Step[]> {
+  const keys = run.keys.map(({ key }) => key);
+  // Steps may bear any time that the program gave them, so the bounds come from the data: the reduced series has the
+  // first and the last point of each key.
+  let first = Infinity;
+  let last = -Infinity;
+  let points = 0;
+  for (const key of keys) {
+    const { time, total } = await hub.series(run.id, key, { rank, x: 'time', maxPoints: 4 });
+    points += total;
+    for (const at of time) {
+      first = Math.min(first, at);
+      last = Math.max(last, at);
+    }
+  }
+  if (points === 0) return;
+  // bounds are inclusive: windows are apart by the smallest step that a double of this size has
+  const pieces = [{ from: first, to: last, points }];
+  for (let piece = pieces.pop(); piece; piece = pieces.pop()) {
+    const { from, to } = piece;
+    const middle = from + (to - from) / 2;
+    if (piece.points > windowPoints && from < middle && middle < to) {
+      const after = nextUp(middle);
+      const left = { from, to: middle, points: await count(hub, run.id, keys, rank, from, middle) };
+      pieces.push({ from: after, to, points: piece.points - left.points }, left);
+      continue;
+    }
+    if (piece.points > 0) yield await stepsOf(hub, run.id, rank, keys, from, to);
+  }
+}
+
+async function count(
+  hub: HubClient,
+  run: string,
+  keys: readonly string[],
+  rank: number,
+  from: number,
+  to: number,
+): Promise<number> {
+  let total = 0;
+  for (const key of keys)
+    total += (await hub.series(run, key, { rank, x: 'time', from, to, maxPoints: 4 })).total;
+  return total;
+}
+
+/** The next larger double of a time. */
+function nextUp(time: number): number {
+  const bits = new BigInt64Array(1);
+  const number = new Float64Array(bits.buffer);
+  number[0] = time;
+  bits[0] = (bits[0] as bigint) + (time >= 0 ? 1n : -1n);
+  return number[0];
+}
+
+async function stepsOf(
+  hub: HubClient,
+  id: string,
+  rank: number,
+  keys: readonly string[],
+  from: number,
+  to: number,
+): Promise<Step[]> {
   const steps = new Map<string, Step>();
   for (const key of keys) {
-    const { step, time, value } = await hub.series(id, key, rank);
+    const { step, time, value } = await hub.series(id, key, { rank, x: 'time', from, to, maxPoints: 0 });
     // A step that was recorded twice at one time with the same key: the second goes into a record of its own.
     const seen = new Map<string, number>();
     for (let i = 0; i < time.length; i++) {
@@ -73,7 +152,7 @@ async function stepsOf(hub: HubClient, id: string, rank: number, keys: readonly 
       (record.values as Record<string, number>)[key] = numberOf(value[i] as JsonNumber);
     }
   }
-  return [...steps.values()];
+  return [...steps.values()].sort((a, b) => a.time - b.time);
 }
 
 function numberOf(value: JsonNumber): number {

@@ -27,9 +27,13 @@ export class HubClient {
   run(id: string): Promise<RunDetail> {
     return this.#get(`/api/runs/${encodeURIComponent(id)}`);
   }
-  /** Every point of a key. */
-  series(run: string, key: string, rank?: number): Promise<SeriesResponse> {
-    return this.#get(`/api/runs/${encodeURIComponent(run)}/series`, { key, rank, x: 'step', maxPoints: 0 });
+  /** Points of a key; `maxPoints` 0 for every one. */
+  series(
+    run: string,
+    key: string,
+    query: { rank?: number; x: 'step' | 'time'; from?: number; to?: number; maxPoints: number },
+  ): Promise<SeriesResponse> {
+    return this.#get(`/api/runs/${encodeURIComponent(run)}/series`, { key, ...query });
   }
 
   async #get<T>(path: string, query: Record<string, string | number | undefined> = {}): Promise<T> {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { ENV, type RunDetail, type RunSummary } from '../conventions/index.ts';
-import { LOCAL_FORMATS, type LocalFormat } from '../trackers/index.ts';
-import { exportRun } from './export-run.ts';
+import { EXPORT_FORMATS, type ExportFormat, type ExportFormatName } from '../trackers/index.ts';
+import { exportRanks, hubSource, journalSource } from './export-source.ts';
 import { DEFAULT_HUB, HubClient } from './hub-client.ts';
 import { CommandFailed, formatDuration, print, printJson, say, table, visible } from './output.ts';
 
@@ -44,25 +44,56 @@ export function addRuns(program: Command): void {
       else print(showText(run));
     });
 
-  const formats = Object.entries(LOCAL_FORMATS).map(([name, { help }]) => `${name}: ${help}`);
+  const formats = Object.entries(EXPORT_FORMATS).map(([name, { help }]) => `${name}: ${help}`);
   withHub(runs.command('export').description('every record of a run, as a file').argument('<id>'))
     .option('--format <format>', formats.join('; '), 'json')
-    .option('--out <file>', 'file to write (default: standard output)')
+    .option(
+      '--out <path>',
+      'file to write, for tensorboard a folder (default: standard output, json and csv)',
+    )
+    .option('--journal <folder>', 'read the run from this journal folder, not from a hub')
     .option('--rank <number>', 'rank to export', '0')
-    .action(async (id: string, flags: HubFlags & { format: string; out?: string; rank: string }) => {
-      if (!Object.hasOwn(LOCAL_FORMATS, flags.format)) {
-        throw new CommandFailed(
-          `--format takes ${Object.keys(LOCAL_FORMATS).join(' or ')}, not ${JSON.stringify(flags.format)}`,
-          2,
+    .option('--all-ranks', 'every rank of the run')
+    .action(async (id: string, flags: HubFlags & ExportFlags) => {
+      const format = exportFormat(flags);
+      const source =
+        flags.journal === undefined
+          ? await hubSource(client(flags), id)
+          : await journalSource(flags.journal, id);
+      const ranks = flags.allRanks ? source.ranks : [rankOf(flags.rank)];
+      const report = await exportRanks(source, ranks, format, flags.out ?? process.stdout);
+      for (const problem of report.problems) say(problem);
+      if (flags.out !== undefined)
+        say(
+          `${report.steps} steps of run ${visible(id)}, ${ranks.length === 1 ? `rank ${ranks[0]}` : `${ranks.length} ranks`}, written to ${flags.out}`,
         );
-      }
-      const rank = Number(flags.rank);
-      if (!Number.isInteger(rank) || rank < 0)
-        throw new CommandFailed(`--rank takes a number from 0, not ${JSON.stringify(flags.rank)}`, 2);
-      const sink = LOCAL_FORMATS[flags.format as LocalFormat].open(flags.out ?? process.stdout);
-      const steps = await exportRun(client(flags), id, rank, sink);
-      if (flags.out) say(`${steps} steps of run ${id}, rank ${rank}, written to ${flags.out}`);
     });
+}
+
+interface ExportFlags {
+  format: string;
+  out?: string;
+  journal?: string;
+  rank: string;
+  allRanks?: boolean;
+}
+
+function exportFormat({ format, out }: ExportFlags): ExportFormat {
+  if (!Object.hasOwn(EXPORT_FORMATS, format))
+    throw new CommandFailed(
+      `--format takes ${Object.keys(EXPORT_FORMATS).join(', ')}, not ${JSON.stringify(format)}`,
+      2,
+    );
+  const found: ExportFormat = EXPORT_FORMATS[format as ExportFormatName];
+  if (found.output !== 'text' && out === undefined)
+    throw new CommandFailed(`--format ${format} needs --out with a ${found.output}`, 2);
+  return found;
+}
+
+function rankOf(flag: string): number {
+  const rank = Number(flag);
+  if (Number.isInteger(rank) && rank >= 0) return rank;
+  throw new CommandFailed(`--rank takes a number from 0, not ${JSON.stringify(flag)}`, 2);
 }
 
 function client(flags: HubFlags): HubClient {

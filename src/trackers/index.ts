@@ -1,4 +1,13 @@
-export { CsvSink, JsonSink, LOCAL_FORMATS, type LocalFormat, type Output } from './local/index.ts';
+export {
+  CsvSink,
+  EXPORT_FORMATS,
+  type ExportFormat,
+  type ExportFormatName,
+  JsonSink,
+  type LocalOptions,
+  type Output,
+  type RunExport,
+} from './local/index.ts';
 export type {
   ConsoleRecord,
   RunSink,

@@ -1,9 +1,11 @@
+import { localPlatform } from './local/index.ts';
 import { mlflowPlatform } from './mlflow/index.ts';
 
 /** The trackers by name. A room that adds one adds its line here; nothing else has to know. */
 export const PLATFORMS = {
   mlflow: mlflowPlatform,
-  // wandb: wandbPlatform, comet: cometPlatform, local: localPlatform
+  local: localPlatform,
+  // wandb: wandbPlatform, comet: cometPlatform
 };
 
 export type PlatformName = keyof typeof PLATFORMS;

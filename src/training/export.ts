@@ -23,6 +23,7 @@ export async function exportJournal(dir: string, sink: RunSink): Promise<ExportR
   let records = 0;
   let status: RunEndStatus | undefined;
   let summary: SinkMap = {};
+  let endedAt: number | undefined;
   const flush = async (): Promise<void> => {
     const full = batch;
     batch = [];
@@ -41,6 +42,7 @@ export async function exportJournal(dir: string, sink: RunSink): Promise<ExportR
     if (event === EVENT.runEnd) {
       status = entry.record.attributes[ATTR.runStatus] as RunEndStatus;
       summary = mapOf(body);
+      endedAt = entry.record.time;
     } else if (event === EVENT.runArtifact) {
       await flush();
       await sink.artifact(sinkArtifact(entry));
@@ -51,7 +53,7 @@ export async function exportJournal(dir: string, sink: RunSink): Promise<ExportR
   }
   if (opened) {
     await flush();
-    await sink.close(status, summary);
+    await sink.close(status, summary, undefined, status === undefined ? undefined : endedAt);
   }
   return { records, status, problems };
 }

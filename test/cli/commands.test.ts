@@ -150,7 +150,7 @@ describe('the command on a hub', () => {
 
   it.each([
     [['runs', 'show', 'nothing-there', '--hub', 'HUB'], 1, 'nothing-there'],
-    [['runs', 'export', 'run-1', '--hub', 'HUB', '--format', 'xml'], 2, '--format takes json or csv'],
+    [['runs', 'export', 'run-1', '--hub', 'HUB', '--format', 'xml'], 2, '--format takes json, csv, sqlite'],
     [['runs', 'list', '--hub', 'HUB', '--limit', 'many'], 2, '--limit takes a number'],
     [['runs', 'list', '--hub', 'http://127.0.0.1:9'], 1, 'no hub answers at http://127.0.0.1:9'],
     [['runs', 'list', '--hub', 'nonsense'], 2, 'is no http'],

@@ -1,16 +1,9 @@
-import type { RunSink } from '../sink.ts';
 import { CsvSink } from './csv.ts';
+import { EXPORT_FORMATS, type ExportFormat, type ExportFormatName, type RunExport } from './export-format.ts';
 import { JsonSink } from './json.ts';
 import type { Output } from './text-output.ts';
 
-/** File formats in which a run can be written. */
-export const LOCAL_FORMATS: Readonly<
-  Record<'json' | 'csv', { help: string; open: (output: Output) => RunSink }>
-> = {
-  json: { help: 'JSON lines, one record a line', open: (output) => new JsonSink(output) },
-  csv: { help: 'Long form, one value a row', open: (output) => new CsvSink(output) },
-};
-export type LocalFormat = keyof typeof LOCAL_FORMATS;
-
-export { CsvSink, JsonSink };
-export type { Output };
+export { localPlatform } from './platform.ts';
+export type { LocalOptions, LocalRunFormat } from './config.ts';
+export { CsvSink, EXPORT_FORMATS, JsonSink };
+export type { ExportFormat, ExportFormatName, Output, RunExport };

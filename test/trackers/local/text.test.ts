@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CsvSink, JsonSink, LOCAL_FORMATS, type RunSink } from '../../src/trackers/index.ts';
-import { csvCell } from '../../src/trackers/local/csv.ts';
-import { rankFolder } from '../../src/training/journal/folder.ts';
-import { exportJournal } from '../../src/training/index.ts';
-import { startTestRun } from '../training/starting.ts';
-import { temporaryFolder } from '../training/temporary.ts';
+import { CsvSink, JsonSink, EXPORT_FORMATS, type RunSink } from '../../../src/trackers/index.ts';
+import { csvCell } from '../../../src/trackers/local/csv.ts';
+import { rankFolder } from '../../../src/training/journal/folder.ts';
+import { exportJournal } from '../../../src/training/index.ts';
+import { startTestRun } from '../../training/starting.ts';
+import { temporaryFolder } from '../../training/temporary.ts';
 
 class Collected extends Writable {
   text = '';
@@ -101,7 +101,9 @@ describe('a run as JSON lines', () => {
 
   it('is written to a file whose folder need not exist', async () => {
     const path = join(temporaryFolder(), 'new', 'run.jsonl');
-    const report = await exportJournal(await recorded(), LOCAL_FORMATS.json.open(path));
+    const target = await EXPORT_FORMATS.json.open(path);
+    const report = await exportJournal(await recorded(), target.sink(0));
+    await target.finish();
     expect(report).toMatchObject({ records: 8, status: 'failed', problems: [] });
     expect(readFileSync(path, 'utf8').trimEnd().split('\n')).toHaveLength(8);
   });
