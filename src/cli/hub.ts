@@ -71,6 +71,7 @@ export function hubOptions(flags: HubFlags, env: NodeJS.ProcessEnv): HubOptions 
     allowedHosts: hub.allowed_hosts,
     ...(auth === undefined ? {} : { auth }),
     ...(slo ? { slo } : {}),
+    dashboard: config.dashboard,
     log: (level, message) => say(`hub: ${level === 'info' ? '' : `${level}: `}${message}`),
   };
 }

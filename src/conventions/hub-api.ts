@@ -244,6 +244,18 @@ export interface LiveUpdate {
   resync: boolean;
 }
 
+/** Answer of `GET /api/settings`: what the page begins with when its address says nothing. */
+export interface SettingsResponse {
+  dashboard: {
+    /** Whole seconds from 1 to 60. */
+    refreshInterval: number;
+    /** ms. */
+    timeWindow: number;
+    /** False: the page begins paused. */
+    autoRefresh: boolean;
+  };
+}
+
 export interface ApiError {
   error: { code: string; message: string };
 }

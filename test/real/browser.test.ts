@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Browser, chromium, expect as see, type Page } from '@playwright/test';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Hub, startHub } from '../../src/hub/index.ts';
+import { type Hub, type HubOptions, startHub } from '../../src/hub/index.ts';
 import { FedRun, feedTraffic } from '../dashboard/feed.ts';
 import { feedRuns, FED_STEPS, HOSTILE, START } from '../dashboard/runs.ts';
 
@@ -38,8 +38,9 @@ describe.skipIf(!found)('the page', () => {
   let complaints: string[];
   let nextStep = FED_STEPS;
 
-  const startNew = (name: string): Promise<Hub> =>
+  const startNew = (name: string, options: HubOptions = {}): Promise<Hub> =>
     startHub({
+      ...options,
       port: 0,
       otlpPort: false,
       dataDir: join(folder, name),
@@ -236,6 +237,39 @@ describe.skipIf(!found)('the page', () => {
     await see(page.locator('header select')).toHaveValue('30');
     await page.keyboard.press('4');
     await see(page).toHaveURL(/window=7d/);
+  });
+
+  it('begins with what the settings of the hub say, and lets the address say otherwise', async () => {
+    const own = await startNew('settings', {
+      dashboard: { refresh_interval: 10_000, time_window: 43_200_000, auto_refresh: false },
+    });
+    try {
+      await open('', own);
+      await see(page.getByRole('button', { name: '12h', exact: true })).toHaveAttribute(
+        'aria-pressed',
+        'true',
+      );
+      await see(page.locator('header select')).toHaveValue('10');
+      await see(page.locator('.connection')).toHaveText('Paused');
+      await page.getByRole('button', { name: 'Resume' }).click();
+      await see(page).toHaveURL(/\?paused=0$/);
+      await page.reload();
+      await see(page.locator('.connection')).toHaveText('Live');
+    } finally {
+      await page.goto('about:blank');
+      await own.stop();
+    }
+  });
+
+  it('shows the training tiles of the run that is selected', async () => {
+    await open('?run=long');
+    const tile = page.locator('[data-tile="train/loss"]');
+    await see(tile).toHaveAttribute('title', /Run: long$/);
+    await page.locator('tr[data-run="long"] input').uncheck();
+    await see(tile).toHaveAttribute('title', /Run: under way$/);
+    await open('?run=bad');
+    await see(tile).toHaveAttribute('title', /Run: <img/);
+    await see(tile.locator('.value')).toHaveText('NaN');
   });
 
   it('asks for the stream with the chosen interval, and has one at a time', async () => {

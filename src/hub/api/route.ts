@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { SettingsResponse } from '../../conventions/index.ts';
 import type { LiveFeed } from '../live/feed.ts';
 import type { Objectives } from '../query/summary.ts';
 import type { Store } from '../store/store.ts';
@@ -15,6 +16,7 @@ export interface ApiContext {
   startedAt: number;
   version: string;
   objectives: Objectives;
+  settings: SettingsResponse;
   /** The hub's own metrics as Prometheus text. */
   exposition(): string;
 }

@@ -234,5 +234,8 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     resync: boolean,
   }),
   Health: object({ status: oneOf('ok', 'starting'), version: text, uptime: decimal }),
+  SettingsResponse: object({
+    dashboard: object({ refreshInterval: whole, timeWindow: milliseconds, autoRefresh: boolean }),
+  }),
   ApiError: object({ error: object({ code: text, message: text }) }),
 };

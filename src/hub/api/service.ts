@@ -27,6 +27,12 @@ export function serviceRoutes(all: () => readonly Route[]): Route[] {
       }),
     }),
     route({
+      path: '/api/settings',
+      summary: 'What the page begins with when its address says nothing',
+      schema: 'SettingsResponse',
+      handle: ({ context }) => ({ json: context.settings }),
+    }),
+    route({
       path: '/api/openapi.json',
       summary: 'This document',
       handle: ({ context }) => ({ json: openApiDocument(all(), context.version) }),

@@ -14,6 +14,7 @@ import {
   objectives,
   protection,
 } from './options.ts';
+import { dashboardSettings } from './dashboard-settings.ts';
 import { ownMetrics } from './own-metrics.ts';
 import { createResponseCounts } from './response-counts.ts';
 import { createSignIn } from './sign-in.ts';
@@ -115,6 +116,7 @@ export async function assembleHub(parts: HubParts, options: HubOptions): Promise
       startedAt,
       version: parts.version,
       objectives: objectives(options.slo),
+      settings: { dashboard: dashboardSettings(options.dashboard, log) },
       exposition,
     },
     receive,

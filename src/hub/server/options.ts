@@ -1,5 +1,6 @@
 import { ENV } from '../../conventions/index.ts';
 import type { Objectives } from '../query/summary.ts';
+import type { DashboardOptions } from './dashboard-settings.ts';
 import { isLoopback } from './gate.ts';
 import { SHORTEST_TOKEN, newToken } from './sign-in.ts';
 
@@ -39,6 +40,8 @@ export interface HubOptions {
         request_duration?: number | undefined;
       }
     | undefined;
+  /** What the page begins with when its address says nothing, as in monitoring.yaml; default 5 s, 1 h, live. */
+  dashboard?: DashboardOptions | undefined;
   log?: ((level: 'info' | 'warn' | 'error', message: string) => void) | undefined;
   /** Folder of the page's bundle. */
   pageDir?: string | undefined;

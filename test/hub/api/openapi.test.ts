@@ -121,6 +121,7 @@ const REQUESTS: readonly (readonly [route: string, path: string, status: number]
   ['/api/catalogue', '/api/catalogue', 200],
   ['/api/delta', '/api/delta?since=0&keys=train/loss', 200],
   ['/api/delta', '/api/delta?since=-1', 400],
+  ['/api/settings', '/api/settings', 200],
   ['/healthz', '/healthz', 200],
   ['/metrics', '/metrics', 200],
   ['/api/openapi.json', '/api/openapi.json', 200],

@@ -7,6 +7,7 @@ import type {
   RunDetail,
   RunSummary,
   SeriesResponse,
+  SettingsResponse,
   Tile,
   TraceResponse,
   TraceSummary,
@@ -85,6 +86,7 @@ export const api = {
       },
       signal,
     ),
+  settings: (signal: AbortSignal) => read<SettingsResponse>('/api/settings', {}, signal),
   summary: (minutes: number, signal?: AbortSignal) =>
     read<PerformanceSummary>('/api/summary', { minutes }, signal),
   traces: (

@@ -131,7 +131,8 @@ async function reloadTiles(): Promise<void> {
   const asked = watched.peek();
   try {
     const answer = await api.tiles(asked);
-    if (watched.peek() === asked) tiles.value = answer.tiles;
+    const { window, run } = watched.peek();
+    if (window === asked.window && run === asked.run) tiles.value = answer.tiles;
   } catch (error) {
     loadError.value = error instanceof Error ? error.message : String(error);
   }

@@ -1,12 +1,15 @@
+import { parseDuration } from '../../../conventions/duration.ts';
+import type { SettingsResponse } from '../../../conventions/hub-api.ts';
 import type { XAxis } from '../series/columns.ts';
 import { MAX_SMOOTHING } from '../series/smoothing.ts';
 
 /** Everything that a link to the page says. What equals the default is left out of the address. */
 export interface Address {
   view: View;
-  window: Window;
+  /** Length of the window, as `1h`; whole minutes. */
+  window: string;
   /** Seconds between two updates. */
-  refresh: Refresh;
+  refresh: number;
   paused: boolean;
   /** Selected runs, the first is the one whose details are shown. At most `MAX_RUNS`. */
   runs: string[];
@@ -26,10 +29,11 @@ export type Range = readonly [from: number, to: number];
 
 export const VIEWS = ['overview', 'runs', 'serving', 'host', 'traces'] as const;
 export type View = (typeof VIEWS)[number];
-export const WINDOWS = { '1h': 3_600_000, '6h': 21_600_000, '24h': 86_400_000, '7d': 604_800_000 } as const;
-export type Window = keyof typeof WINDOWS;
+/** The windows and refresh intervals to choose from; an address or the hub's settings may say others. */
+export const WINDOWS = ['1h', '6h', '24h', '7d'] as const;
 export const REFRESHES = [5, 10, 30, 60] as const;
-export type Refresh = (typeof REFRESHES)[number];
+const WINDOW_BOUNDS = [60_000, 366 * 86_400_000] as const;
+const LONGEST_REFRESH = 60;
 export const LATENCIES = ['ttft', 'duration', 'tpot'] as const;
 export type LatencyMeasure = (typeof LATENCIES)[number];
 const X_AXES: readonly XAxis[] = ['step', 'time', 'relative'];
@@ -54,52 +58,91 @@ export const DEFAULTS: Address = {
   theme: 'auto',
 };
 
-/** Reads an address' query. Whatever is not understood becomes the default: an old link still opens. */
-export function parseAddress(query: string): Address {
+/** What the hub's settings make the default. */
+export function withSettings({ dashboard }: SettingsResponse): Address {
+  const window = windowText(dashboard.timeWindow);
+  return { ...DEFAULTS, window, refresh: dashboard.refreshInterval, paused: !dashboard.autoRefresh };
+}
+
+/**
+ * Reads an address' query. Whatever is not understood becomes the default: an old link still opens.
+ * @param defaults those of the hub's settings.
+ */
+export function parseAddress(query: string, defaults: Address = DEFAULTS): Address {
   const read = new URLSearchParams(query);
   const oneOf = <T extends string | number>(name: string, choices: readonly T[], fallback: T): T =>
     choices.find((choice) => String(choice) === read.get(name)) ?? fallback;
-  const smoothing = Number(read.get('smooth') ?? DEFAULTS.smooth);
+  const smoothing = Number(read.get('smooth') ?? defaults.smooth);
+  const refresh = Number(read.get('refresh') ?? Number.NaN);
+  const paused = read.get('paused');
   return {
-    view: oneOf('view', VIEWS, DEFAULTS.view),
-    window: oneOf('window', Object.keys(WINDOWS) as Window[], DEFAULTS.window),
-    refresh: oneOf('refresh', REFRESHES, DEFAULTS.refresh),
-    paused: read.get('paused') === '1',
+    view: oneOf('view', VIEWS, defaults.view),
+    window: knownWindow(read.get('window')) ?? defaults.window,
+    refresh:
+      Number.isInteger(refresh) && refresh >= 1 && refresh <= LONGEST_REFRESH ? refresh : defaults.refresh,
+    paused: paused === '1' || (paused !== '0' && defaults.paused),
     runs: [...new Set(read.getAll('run').filter((id) => id !== ''))].slice(0, MAX_RUNS),
-    x: oneOf('x', X_AXES, DEFAULTS.x),
-    y: oneOf('y', ['linear', 'log'] as const, DEFAULTS.y),
-    smooth: Number.isFinite(smoothing) ? Math.min(Math.max(smoothing, 0), MAX_SMOOTHING) : DEFAULTS.smooth,
+    x: oneOf('x', X_AXES, defaults.x),
+    y: oneOf('y', ['linear', 'log'] as const, defaults.y),
+    smooth: Number.isFinite(smoothing) ? Math.min(Math.max(smoothing, 0), MAX_SMOOTHING) : defaults.smooth,
     zoom: parseRange(read.get('zoom')),
     range: parseRange(read.get('range')),
-    latency: oneOf('latency', LATENCIES, DEFAULTS.latency),
-    search: read.get('q') ?? DEFAULTS.search,
-    trace: read.get('trace') ?? DEFAULTS.trace,
-    theme: oneOf('theme', THEMES, DEFAULTS.theme),
+    latency: oneOf('latency', LATENCIES, defaults.latency),
+    search: read.get('q') ?? defaults.search,
+    trace: read.get('trace') ?? defaults.trace,
+    theme: oneOf('theme', THEMES, defaults.theme),
   };
 }
 
 /** The query of an address, `?` included; empty when everything is at its default. */
-export function formatAddress(address: Address): string {
+export function formatAddress(address: Address, defaults: Address = DEFAULTS): string {
   const write = new URLSearchParams();
   const put = (name: string, value: string | number, fallback: string | number): void => {
     if (value !== fallback) write.set(name, String(value));
   };
-  put('view', address.view, DEFAULTS.view);
+  put('view', address.view, defaults.view);
   for (const id of address.runs) write.append('run', id);
-  put('window', address.window, DEFAULTS.window);
-  put('refresh', address.refresh, DEFAULTS.refresh);
-  put('paused', address.paused ? 1 : 0, 0);
-  put('x', address.x, DEFAULTS.x);
-  put('y', address.y, DEFAULTS.y);
-  put('smooth', address.smooth, DEFAULTS.smooth);
+  put('window', address.window, defaults.window);
+  put('refresh', address.refresh, defaults.refresh);
+  put('paused', address.paused ? 1 : 0, defaults.paused ? 1 : 0);
+  put('x', address.x, defaults.x);
+  put('y', address.y, defaults.y);
+  put('smooth', address.smooth, defaults.smooth);
   put('zoom', formatRange(address.zoom), '');
   put('range', formatRange(address.range), '');
-  put('latency', address.latency, DEFAULTS.latency);
-  put('q', address.search, DEFAULTS.search);
-  put('trace', address.trace, DEFAULTS.trace);
-  put('theme', address.theme, DEFAULTS.theme);
+  put('latency', address.latency, defaults.latency);
+  put('q', address.search, defaults.search);
+  put('trace', address.trace, defaults.trace);
+  put('theme', address.theme, defaults.theme);
   const text = write.toString();
   return text === '' ? '' : `?${text}`;
+}
+
+/** Length of a window in ms. */
+export const windowLength = (window: string): number => parseDuration(window) ?? 0;
+
+function knownWindow(text: string | null): string | undefined {
+  const length = Math.round(windowLength(text ?? '') / MINUTE) * MINUTE;
+  const [least, most] = WINDOW_BOUNDS;
+  return length >= least && length <= most ? windowText(length) : undefined;
+}
+
+/** A window of whole minutes as people write it: `1h`, `7d`, `90m`; one text for one length. */
+export function windowText(length: number): string {
+  const usual = WINDOWS.find((window) => windowLength(window) === length);
+  if (usual !== undefined) return usual;
+  const [unit, size] = UNITS.find(([, size]) => length % size === 0) ?? ['m', MINUTE];
+  return `${length / size}${unit}`;
+}
+const MINUTE = 60_000;
+const UNITS = [
+  ['d', 24 * 60 * MINUTE],
+  ['h', 60 * MINUTE],
+] as const;
+
+/** The choices with the present one in its place, when it is none of them. */
+export function choicesWith<T>(usual: readonly T[], present: T, size: (choice: T) => number): T[] {
+  return usual.includes(present) ? [...usual] : [...usual, present].sort((a, b) => size(a) - size(b));
 }
 
 /** `from~to`; numbers may be negative, so the separator is none of their characters. */

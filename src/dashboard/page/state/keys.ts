@@ -1,9 +1,7 @@
 import { reload } from '../data/hub.ts';
 import { helpOpen } from '../views/help.tsx';
-import { type Window, WINDOWS } from './address.ts';
+import { WINDOWS } from './address.ts';
 import { address, go } from './view.ts';
-
-const windows = Object.keys(WINDOWS) as Window[];
 
 /** What a key does; `/` needs the search to be on the page. */
 const ACTIONS: Record<string, () => void> = {
@@ -17,7 +15,7 @@ const ACTIONS: Record<string, () => void> = {
   '?': () => {
     helpOpen.value = !helpOpen.peek();
   },
-  ...Object.fromEntries(windows.map((window, i) => [String(i + 1), () => go({ window, range: null })])),
+  ...Object.fromEntries(WINDOWS.map((window, i) => [String(i + 1), () => go({ window, range: null })])),
 };
 
 /** Keys act on the page only where no text is being written and no modifier is held. */

@@ -1,7 +1,7 @@
 import { heldPoints, liveState, reload } from '../data/hub.ts';
 import { formatCount } from '../format/quantity.ts';
 import type { LiveState } from '../live/connection.ts';
-import { REFRESHES, type Refresh, VIEWS, type View, WINDOWS, type Window } from '../state/address.ts';
+import { choicesWith, REFRESHES, VIEWS, type View, WINDOWS, windowLength } from '../state/address.ts';
 import { address, go, isDark, linkTo, now } from '../state/view.ts';
 import { Choice } from './controls.tsx';
 import { helpOpen } from './help.tsx';
@@ -43,7 +43,7 @@ export function Header() {
         <Choice
           label="Window"
           value={window}
-          choices={Object.keys(WINDOWS) as Window[]}
+          choices={choicesWith<string>(WINDOWS, window, windowLength)}
           onChoose={(chosen) => go({ window: chosen })}
         />
       ) : (
@@ -53,11 +53,8 @@ export function Header() {
       )}
       <label class="select">
         <span class="visually-hidden">Refresh every</span>
-        <select
-          value={refresh}
-          onChange={(event) => go({ refresh: Number(event.currentTarget.value) as Refresh })}
-        >
-          {REFRESHES.map((seconds) => (
+        <select value={refresh} onChange={(event) => go({ refresh: Number(event.currentTarget.value) })}>
+          {choicesWith<number>(REFRESHES, refresh, Number).map((seconds) => (
             <option key={seconds} value={seconds}>
               {seconds} s
             </option>
@@ -139,7 +136,7 @@ function Connection() {
   );
 }
 
-function words(state: LiveState, refresh: Refresh): string {
+function words(state: LiveState, refresh: number): string {
   switch (state.kind) {
     case 'live':
       return 'Live';
