@@ -5,6 +5,9 @@ import { ENV, parseSize } from '../conventions/index.ts';
 import { type Hub, type HubOptions, HubOptionsError, ListenError, startHub } from '../hub/index.ts';
 import { CommandFailed, print, say } from './output.ts';
 import { signalled } from './signalled.ts';
+import { writeTokenFile } from './token-file.ts';
+
+const DEFAULT_DATA_DIR = './.llm-otel';
 
 interface HubFlags {
   config?: string;
@@ -38,10 +41,23 @@ export function addHub(program: Command): void {
     });
 }
 
-/** Starts a hub; a port that is taken, or options that cannot be, are said without a stack. */
+/**
+ * Starts a hub; a port that is taken, or options that cannot be, are said without a stack. A token that the hub made
+ * for itself is in a file while it runs: printed, it would be in logs.
+ */
 export async function openHub(options: HubOptions): Promise<Hub> {
   try {
-    return await startHub(options);
+    const hub = await startHub(options);
+    if (hub.token === undefined) return hub;
+    const made = options.token === undefined;
+    const kept = made ? writeTokenFile(options.dataDir ?? DEFAULT_DATA_DIR, hub.token) : undefined;
+    const where = kept === undefined ? 'the token that it was given' : `the token in ${kept.path}`;
+    say(
+      `hub: the address of the page opens one session, within an hour; further browsers open ${hub.url}/?token=TOKEN ` +
+        `and programs send "Authorization: Bearer TOKEN", with ${where}`,
+    );
+    const stop = () => hub.stop().finally(() => kept?.remove());
+    return { ...hub, stop };
   } catch (error) {
     if (error instanceof ListenError || error instanceof HubOptionsError)
       throw new CommandFailed(error.message);
@@ -64,10 +80,10 @@ export function hubOptions(flags: HubFlags, env: NodeJS.ProcessEnv): HubOptions 
     host: flags.host ?? hub.host,
     port: number('--port', flags.port) ?? hub.port,
     ...(otlpPort === undefined ? {} : { otlpPort }),
-    dataDir: flags.dataDir ?? hub.data_dir ?? './.llm-otel',
+    dataDir: flags.dataDir ?? hub.data_dir ?? DEFAULT_DATA_DIR,
     retentionMs: hub.retention,
     maxBytes: hub.max_size === undefined ? undefined : parseSize(hub.max_size),
-    token: flags.token ?? env[ENV.hubToken.name] ?? hub.token?.reveal(),
+    token: flags.token ?? (env[ENV.hubToken.name] || undefined) ?? hub.token?.reveal(),
     allowedHosts: hub.allowed_hosts,
     ...(auth === undefined ? {} : { auth }),
     ...(slo ? { slo } : {}),

@@ -62,7 +62,7 @@ export async function assembleHub(parts: HubParts, options: HubOptions): Promise
   let serving: Serving | undefined;
   const handlerOptions = {
     gate: createGate([...(options.allowedHosts ?? []), host], !isLoopback(host)),
-    signIn: pageToken === undefined ? undefined : createSignIn(pageToken, `llm_otel_hub_${port}`),
+    signIn: pageToken === undefined ? undefined : createSignIn(pageToken, `llm_otel_hub_${port}`, now),
     routes: ROUTES,
     files: readStaticFiles(options.pageDir ?? defaultPageDir()),
     serving: () => serving,

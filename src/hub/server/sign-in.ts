@@ -7,7 +7,7 @@ export interface SignIn {
   bearer(authorization: string | undefined): boolean;
   /** The `Set-Cookie` value of a new session when the code is right; a one-time code is used up by it. */
   exchange(code: string): string | undefined;
-  /** A code that opens one session, for the address that is printed at start. */
+  /** A code that opens one session within an hour, for the address that is printed at start. */
   code(): string;
 }
 
@@ -17,6 +17,8 @@ export const SHORTEST_TOKEN = 16;
 const MOST_SESSIONS = 256;
 /** Unused codes at a time. */
 const MOST_CODES = 16;
+/** How long a code waits to be used, ms: addresses that are printed end up in logs. */
+const CODE_LIFE = 3_600_000;
 
 /** 256 bits, in the alphabet of addresses. */
 export function newToken(): string {
@@ -27,10 +29,17 @@ export function newToken(): string {
  * @param token what programs send as `Authorization: Bearer`, and what opens a session at `/?token=`.
  * @param cookieName told apart by port: browsers send a cookie to every port of a host.
  */
-export function createSignIn(token: string, cookieName: string): SignIn {
+export function createSignIn(token: string, cookieName: string, now: () => number = Date.now): SignIn {
   const tokenHash = hash(token);
   const sessions = new Set<string>();
-  const codes = new Set<string>();
+  /** Until when each is good, by hash. */
+  const codes = new Map<string, number>();
+  const useUp = (code: string): boolean => {
+    const id = hash(code).toString('hex');
+    const until = codes.get(id);
+    codes.delete(id);
+    return until !== undefined && now() <= until;
+  };
   const holds = (set: ReadonlySet<string>, secret: string) => set.has(hash(secret).toString('hex'));
   const isToken = (secret: string) => timingSafeEqual(hash(secret), tokenHash);
   const signIn: SignIn = {
@@ -41,7 +50,7 @@ export function createSignIn(token: string, cookieName: string): SignIn {
       return given !== undefined && isToken(given);
     },
     exchange(code) {
-      if (!isToken(code) && !codes.delete(hash(code).toString('hex'))) return undefined;
+      if (!isToken(code) && !useUp(code)) return undefined;
       const session = newToken();
       if (sessions.size >= MOST_SESSIONS) sessions.delete(sessions.values().next().value as string);
       sessions.add(hash(session).toString('hex'));
@@ -49,8 +58,8 @@ export function createSignIn(token: string, cookieName: string): SignIn {
     },
     code() {
       const code = newToken();
-      if (codes.size >= MOST_CODES) codes.delete(codes.values().next().value as string);
-      codes.add(hash(code).toString('hex'));
+      if (codes.size >= MOST_CODES) codes.delete(codes.keys().next().value as string);
+      codes.set(hash(code).toString('hex'), now() + CODE_LIFE);
       return code;
     },
   };

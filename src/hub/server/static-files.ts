@@ -81,6 +81,7 @@ const NO_PAGE = page(
 /** What a person sees who has not signed in. */
 export const SIGN_IN_PAGE = page(
   'llm-otel hub: sign-in',
-  '<p>This hub asks for a token. Open the address that it printed when it started (it can be used once), or ' +
-    '<code>/?token=TOKEN</code> with the token that it was started with.</p>',
+  '<p>This hub asks for a token. Open the address that it printed when it started (it can be used once, within an ' +
+    'hour), or <code>/?token=TOKEN</code> with its token: the one that it was started with, or the one in the file ' +
+    '<code>hub.token</code> of its data directory.</p>',
 );

@@ -107,7 +107,8 @@ function setAside(file: string, bytes: Buffer, at: number, damage: Damage, setti
 
 function makeDirectory(directory: string): void {
   try {
-    fs.mkdirSync(directory, { recursive: true });
+    // What is kept is for its user's eyes: prompts may be among it.
+    fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new StoreOpenError(
       `The data directory ${directory} cannot be made: ${error instanceof Error ? error.message : String(error)}.`,

@@ -123,6 +123,18 @@ describe('sign-in', () => {
     expect((await ask(`${hub.url}/?token=anything`)).headers.location).toBe('/');
   });
 
+  it('takes a code once, and within an hour', () => {
+    let time = 0;
+    const signIn = createSignIn(TOKEN, 'c', () => time);
+    const [first, second] = [signIn.code(), signIn.code()];
+    time = 3_600_000;
+    expect(signIn.exchange(first)).toContain('HttpOnly');
+    expect(signIn.exchange(first)).toBeUndefined();
+    time += 1;
+    expect(signIn.exchange(second)).toBeUndefined();
+    expect(signIn.exchange(TOKEN)).toContain('HttpOnly');
+  });
+
   it('keeps no more than a bounded number of sessions', () => {
     const signIn = createSignIn(TOKEN, 'c');
     const first = signIn.exchange(TOKEN)?.split(';')[0] as string;
