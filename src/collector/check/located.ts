@@ -53,7 +53,9 @@ function locate(node: unknown, document: Document, placeAt: (offset: number) => 
       // An empty value (`debug:`) stands at its key.
       entries.set(name, {
         key: at,
-        value: value === null ? { kind: 'scalar', place: at, value: null } : locate(value, document, placeAt),
+        value: isEmptyNode(value)
+          ? { kind: 'scalar', place: at, value: null }
+          : locate(value, document, placeAt),
       });
     }
     return { kind: 'map', place, entries };
@@ -61,6 +63,11 @@ function locate(node: unknown, document: Document, placeAt: (offset: number) => 
   if (isSeq(node))
     return { kind: 'list', place, items: node.items.map((item) => locate(item, document, placeAt)) };
   return { kind: 'scalar', place, value: isScalar(node) ? (node.value as string) : null };
+}
+
+/** `key:` without anything behind it. */
+function isEmptyNode(value: unknown): boolean {
+  return value === null || (isScalar(value) && value.value === null && !value.source);
 }
 
 /** The value at a path of keys; undefined when there is none. */

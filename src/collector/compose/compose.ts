@@ -41,12 +41,7 @@ export function composeConfig(
   return document.toString({ lineWidth: 0, flowCollectionPadding: false, nullStr: '' });
 }
 
-function mergeInto(
-  target: YAMLMap,
-  from: YAMLMap<Node, Node>,
-  source: string,
-  depth: number,
-): void {
+function mergeInto(target: YAMLMap, from: YAMLMap<Node, Node>, source: string, depth: number): void {
   for (const pair of from.items) {
     const name = keyOf(pair);
     const before = target.items.find((item) => keyOf(item as Pair<Node, Node>) === name) as

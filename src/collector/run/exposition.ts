@@ -18,7 +18,14 @@ export function readExposition(text: string): Sample[] {
     const labels: Record<string, string> = {};
     for (const [, name = '', value = ''] of (match[2] ?? '').matchAll(LABEL))
       labels[name] = value.replace(/\\(.)/g, (_, c: string) => (c === 'n' ? '\n' : c));
-    samples.push({ name: match[1] as string, labels, value: Number(match[3]) });
+    samples.push({ name: match[1] as string, labels, value: numberOf(match[3] as string) });
   }
   return samples;
+}
+
+/** Go writes infinities as `+Inf` and `-Inf`. */
+function numberOf(text: string): number {
+  const infinite = /^([+-]?)Inf(?:inity)?$/.exec(text);
+  if (infinite) return infinite[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  return Number(text);
 }
