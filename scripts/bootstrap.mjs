@@ -76,8 +76,12 @@ function isInstalled() {
   const read = (path) => JSON.parse(readFileSync(join(root, path), 'utf8')).packages;
   try {
     const installed = read('node_modules/.package-lock.json');
-    return Object.entries(read('package-lock.json')).every(
-      ([place, { version, optional }]) => place === '' || optional || installed[place]?.version === version,
+    const wanted = read('package-lock.json');
+    const own = Object.keys(wanted[''].optionalDependencies ?? {}).map((name) => `node_modules/${name}`);
+    // Optional packages of others may be for another system; our own are not.
+    return Object.entries(wanted).every(
+      ([place, { version, optional }]) =>
+        place === '' || (optional && !own.includes(place)) || installed[place]?.version === version,
     );
   } catch {
     return false;
