@@ -8,6 +8,7 @@
 import { isMainThread } from 'node:worker_threads';
 import { ENV } from './conventions/index.ts';
 import { hostAttributes } from './observers/host/attributes.ts';
+import { readSelection } from './observers/selection.ts';
 import { SERVER_MODES, type ServerMode, startHttp } from './serving/http/index.ts';
 import { observeOpenAi } from './serving/openai/index.ts';
 import { startTelemetry } from './telemetry/index.ts';
@@ -48,13 +49,8 @@ function register(): void {
 
 /** The host is one, whatever the number of threads. Which observers start, they read from the environment themselves. */
 function observe(): void {
-  const { name, default: all } = ENV.observers;
-  const known = all.split(',');
-  const asked = (process.env[name] || all).split(',').map((entry) => entry.trim());
-  const unknown = asked.find((entry) => entry !== 'none' && !known.includes(entry));
-  if (unknown !== undefined)
-    throw new Error(`${name} names ${JSON.stringify(unknown)}; expected ${known.join(', ')} or none`);
-  if (!isMainThread || !asked.some((entry) => known.includes(entry))) return;
+  const wanted = readSelection(process.env[ENV.observers.name]);
+  if (!isMainThread || Object.keys(wanted).length === 0) return;
   // Loaded beside the program's own start, which need not wait.
   import('./observers/index.ts').then(
     ({ startObservers }) =>

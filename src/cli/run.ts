@@ -6,14 +6,16 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import type { Monitoring } from '../config/index.ts';
 import { ENV } from '../conventions/index.ts';
+import { OBSERVERS, type ObserverSelection, readSelection, selectionText } from '../observers/selection.ts';
 import { readConfig } from './hub.ts';
+import type { ObservedProgram } from './observe-program.ts';
 import { CommandFailed } from './output.ts';
 
 export function addRun(program: Command): void {
   program
     .command('run')
     .description(
-      'start a program with telemetry on: OTEL_* variables, and for Node also --import llm-otel/register',
+      'start a program with telemetry on: OTEL_* variables, for Node also --import llm-otel/register; another one is observed from outside',
     )
     .argument('<command...>', 'the program and its arguments, after --')
     .option('--endpoint <url>', 'where telemetry goes (OTLP over HTTP)', undefined)
@@ -38,9 +40,6 @@ interface RunOptions {
 /** What `monitoring.yaml` says about recording, as the variables that the recording side reads. */
 export function configEnvironment(config: Partial<Monitoring>): Record<string, string> {
   const { slo, routes, provider_name: provider, capture_content: content } = config.serving ?? {};
-  const observers = (['host', 'runtime'] as const).filter(
-    (name) => config.observers?.[name]?.enabled !== false,
-  );
   const values: [name: string, value: string | undefined][] = [
     [ENV.sloTtft.name, slo?.time_to_first_token === undefined ? undefined : `${slo.time_to_first_token}ms`],
     [
@@ -51,9 +50,18 @@ export function configEnvironment(config: Partial<Monitoring>): Record<string, s
     [ENV.llmRoutes.name, routes?.join(',')],
     [ENV.providerName.name, provider],
     [ENV.captureContent.name, content === undefined ? undefined : String(content)],
-    [ENV.observers.name, config.observers ? observers.join(',') || 'none' : undefined],
+    [ENV.observers.name, config.observers ? selectionText(selectedBy(config.observers)) : undefined],
   ];
   return Object.fromEntries(values.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+function selectedBy(observers: NonNullable<Partial<Monitoring>['observers']>): ObserverSelection {
+  return Object.fromEntries(
+    OBSERVERS.filter((name) => observers[name]?.enabled !== false).map((name) => {
+      const interval = observers[name]?.interval;
+      return [name, interval === undefined ? {} : { interval }];
+    }),
+  );
 }
 
 /** The program's variables: what the user has set stays as it is. */
@@ -80,12 +88,28 @@ export function withRegister(
   register: string,
 ): { command: string[]; env: NodeJS.ProcessEnv } {
   const [program = '', ...args] = command;
-  if (/^node(\.exe)?$/.test(basename(program)))
-    return { command: [program, '--import', register, ...args], env };
+  if (isNode(command)) return { command: [program, '--import', register, ...args], env };
   return {
     command: [...command],
     env: { ...env, NODE_OPTIONS: `${env['NODE_OPTIONS'] ?? ''} --import=${register}`.trim() },
   };
+}
+
+function isNode([program = '']: readonly string[]): boolean {
+  return /^node(\.exe)?$/.test(basename(program));
+}
+
+/**
+ * Node observes itself and its machine; of any other program that is done from here, and what it may start of Node
+ * observes its own event loop only.
+ */
+export function sharedObservers(
+  command: readonly string[],
+  selection: ObserverSelection,
+): { here: ObserverSelection; there: ObserverSelection } {
+  if (isNode(command)) return { here: {}, there: selection };
+  const { runtime, ...here } = selection;
+  return { here, there: runtime ? { runtime } : {} };
 }
 
 async function runProgram(command: string[], options: RunOptions): Promise<number> {
@@ -96,7 +120,12 @@ async function runProgram(command: string[], options: RunOptions): Promise<numbe
   if (!existsSync(fileURLToPath(register)))
     throw new CommandFailed(`${fileURLToPath(register)} is missing: the package is not built or not whole`);
   const { config } = readConfig(options.config ?? process.env[ENV.config.name], process.env);
-  const env = { ...configEnvironment(config), ...telemetryEnvironment(process.env, options) };
+  const env: NodeJS.ProcessEnv = {
+    ...configEnvironment(config),
+    ...telemetryEnvironment(process.env, options),
+  };
+  const observers = sharedObservers(command, selected(env[ENV.observers.name]));
+  env[ENV.observers.name] = selectionText(observers.there);
   const prepared = withRegister(command, env, register.href);
   const [program = '', ...args] = prepared.command;
   const child = spawn(program, args, { stdio: 'inherit', env: prepared.env });
@@ -104,6 +133,7 @@ async function runProgram(command: string[], options: RunOptions): Promise<numbe
   const wait = () => {};
   const passOn = (signal: NodeJS.Signals) => void child.kill(signal);
   process.on('SIGINT', wait).on('SIGTERM', passOn).on('SIGHUP', passOn);
+  const observed = child.pid === undefined ? undefined : observeFrom(child.pid, command, observers.here, env);
   return new Promise((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
       reject(
@@ -115,8 +145,43 @@ async function runProgram(command: string[], options: RunOptions): Promise<numbe
       );
     });
     child.once('close', (code, signal) => {
-      process.off('SIGINT', wait).off('SIGTERM', passOn).off('SIGHUP', passOn);
-      resolve(code ?? 128 + (signal ? constants.signals[signal] : 0));
+      const end = () => {
+        process.off('SIGINT', wait).off('SIGTERM', passOn).off('SIGHUP', passOn);
+        resolve(code ?? 128 + (signal ? constants.signals[signal] : 0));
+      };
+      void stopObserving(observed).then(end, end);
     });
   });
+}
+
+type Observed = Promise<ObservedProgram | undefined>;
+
+/** Loaded while the program starts. What fails here costs the program nothing. */
+async function observeFrom(
+  pid: number,
+  command: readonly string[],
+  selection: ObserverSelection,
+  env: NodeJS.ProcessEnv,
+): Observed {
+  const disabled = env['OTEL_SDK_DISABLED']?.trim().toLowerCase() === 'true';
+  if (disabled || Object.keys(selection).length === 0) return undefined;
+  try {
+    const { observeProgram } = await import('./observe-program.ts');
+    return observeProgram({ pid, command, selection, env });
+  } catch (error) {
+    process.stderr.write(`llm-otel: the program is not observed: ${String(error)}\n`);
+    return undefined;
+  }
+}
+
+async function stopObserving(observed: Observed | undefined): Promise<void> {
+  await (await observed)?.stop();
+}
+
+function selected(text: string | undefined): ObserverSelection {
+  try {
+    return readSelection(text);
+  } catch (error) {
+    throw new CommandFailed((error as Error).message);
+  }
 }

@@ -57,7 +57,6 @@ export interface ParseOptions {
 /** Sections that are read and checked, and that nothing acts on yet. */
 const WITHOUT_ROOM: readonly (readonly [path: string, what: string])[] = [
   ['experiment_tracking', 'trackers'],
-  ['observers.gpu', 'the GPU observer'],
   ['alerts', 'alerts'],
 ];
 

@@ -49,7 +49,7 @@ export const ENV = {
   observers: variable(
     'LLM_OTEL_OBSERVERS',
     'host,runtime,gpu',
-    'Observers that register starts: host, runtime, gpu, or none',
+    'Observers that register starts: host, runtime, gpu, each perhaps with its interval (host:5s), or none',
   ),
   gpuLibrary: variable(
     'LLM_OTEL_NVML_LIBRARY',

@@ -4,6 +4,7 @@ import { observesTheMachine } from './gpu/presence.ts';
 import { type GpuObserverOptions, startGpuObserver } from './gpu/start.ts';
 import { type HostObserverOptions, startHostObserver } from './host/start.ts';
 import { type RuntimeObserverOptions, startRuntimeObserver } from './runtime/start.ts';
+import { readSelection } from './selection.ts';
 
 export { energyMeter, type EnergyMeter };
 export { type GpuObserver, type GpuObserverOptions, startGpuObserver } from './gpu/start.ts';
@@ -32,7 +33,7 @@ let running: { users: number; stop(): void } | undefined;
 /**
  * Starts the observers of this process, once: a later call while they run joins them (its options are not looked at), and
  * the last `stop` ends them.
- * @throws TypeError for an interval that cannot be read.
+ * @throws TypeError for an interval or a variable that cannot be read.
  */
 export function startObservers(options: ObserversOptions = {}): { stop(): void } {
   const observers = (running ??= begin(options));
@@ -50,13 +51,11 @@ export function startObservers(options: ObserversOptions = {}): { stop(): void }
 }
 
 function begin(options: ObserversOptions): { users: number; stop(): void } {
-  const named = (process.env[ENV.observers.name] ?? ENV.observers.default)
-    .split(',')
-    .map((name) => name.trim());
+  const named = readSelection(process.env[ENV.observers.name]);
   const {
-    host = named.includes('host'),
-    runtime = named.includes('runtime'),
-    gpu = named.includes('gpu') && observesTheMachine(),
+    host = named.host ?? false,
+    runtime = named.runtime ?? false,
+    gpu = observesTheMachine() ? (named.gpu ?? false) : false,
   } = options;
   const started: { stop(): void }[] = [];
   // First, since it forks: a process is stalled by that for longer the larger it is.
@@ -70,3 +69,5 @@ function begin(options: ObserversOptions): { users: number; stop(): void } {
     },
   };
 }
+
+export { type ObserverSelection, readSelection, selectionText } from './selection.ts';

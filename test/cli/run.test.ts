@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { formatDuration, table, visible } from '../../src/cli/output.ts';
-import { configEnvironment, telemetryEnvironment, withRegister } from '../../src/cli/run.ts';
+import { programName } from '../../src/cli/observe-program.ts';
+import { configEnvironment, sharedObservers, telemetryEnvironment, withRegister } from '../../src/cli/run.ts';
 import { parseConfig } from '../../src/config/index.ts';
 
 describe('llm-otel run', () => {
@@ -41,15 +42,36 @@ describe('llm-otel run', () => {
     const { config } = parseConfig(`
 monitoring:
   serving: {slo: {time_to_first_token: 500ms, request_duration: 10s}, routes: [/generate, /api/chat]}
-  observers: {host: {enabled: false}}
+  observers: {host: {enabled: false}, gpu: {interval: 5s}}
 `);
     expect(configEnvironment(config)).toEqual({
       LLM_OTEL_SLO_TTFT: '500ms',
       LLM_OTEL_SLO_DURATION: '10000ms',
       LLM_OTEL_LLM_ROUTES: '/generate,/api/chat',
-      LLM_OTEL_OBSERVERS: 'runtime',
+      LLM_OTEL_OBSERVERS: 'runtime,gpu:5000ms',
     });
     expect(configEnvironment({})).toEqual({});
+  });
+});
+
+describe('a program that is not Node', () => {
+  const all = { host: {}, runtime: {}, gpu: { interval: 2000 } };
+  it('is observed from here, and what it starts of Node only by its own event loop', () => {
+    expect(sharedObservers(['python3', 'train.py'], all)).toEqual({
+      here: { host: {}, gpu: { interval: 2000 } },
+      there: { runtime: {} },
+    });
+    expect(sharedObservers(['/usr/bin/node', 'train.mjs'], all)).toEqual({ here: {}, there: all });
+  });
+
+  it('is called as its script is', () => {
+    const names = [
+      'python3 -u ./train.py --epochs 3',
+      'python -m pkg.train',
+      'torchrun --nproc 8 sft.py',
+      '/bin/sh -c x',
+    ];
+    expect(names.map((line) => programName(line.split(' ')))).toEqual(['train', 'pkg.train', 'sft', 'sh']);
   });
 });
 

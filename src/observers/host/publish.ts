@@ -17,6 +17,7 @@ export function publishHost(
   snapshot: HostSnapshot,
   previous: HostSnapshot | undefined,
   starts: Starts,
+  withProcess = true,
 ): void {
   published.begin();
   cpu(published, snapshot, previous, starts.machine);
@@ -25,7 +26,7 @@ export function publishHost(
   container(published, snapshot, previous, starts.machine);
   pressure(published, METRIC.pressureTime, snapshot.pressure, starts.machine);
   interconnects(published, snapshot, starts.machine);
-  publishProcess(published, snapshot, previous, starts.process);
+  if (withProcess) publishProcess(published, snapshot, previous, starts.process);
   published.end();
 }
 

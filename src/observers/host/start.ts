@@ -13,6 +13,8 @@ export const HOST_SCOPE = 'llm-otel.host';
 export interface HostObserverOptions {
   /** Time between two samples: `1s` or milliseconds. Default 1 s. */
   interval?: string | number;
+  /** Whether `process.*` of this process is published as well. Default true. */
+  ownProcess?: boolean;
   /** Default: /proc on Linux, what Node knows elsewhere. */
   reader?: HostReader;
   /** Default this process's instruments. */
@@ -41,7 +43,7 @@ export function startHostObserver(options: HostObserverOptions = {}): { stop(): 
         machine: secondsAgo(snapshot.uptime ?? 0),
         process: secondsAgo(snapshot.process.uptime),
       };
-      publishHost(published, snapshot, previous, starts);
+      publishHost(published, snapshot, previous, starts, options.ownProcess);
       previous = snapshot;
     },
   });
