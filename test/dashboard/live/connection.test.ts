@@ -172,6 +172,19 @@ describe('the live connection', () => {
       expect(world.polls).toHaveLength(polled);
     });
 
+    it('tries the stream as soon as a hub that was down answers again', async () => {
+      world.answer = () => Promise.reject(new Error('down'));
+      await world.pass(20_000);
+      const streams = world.streams.length;
+      world.answer = () => Promise.resolve(update(8, true));
+      await world.pass(30_000);
+      expect(world.streams).toHaveLength(streams + 1);
+      world.stream.onOpen?.();
+      expect(state()).toBe('live');
+      await world.pass(120_000);
+      expect(world.streams).toHaveLength(streams + 1);
+    });
+
     it('waits longer and longer while the hub is down, and never longer than half a minute', async () => {
       world.answer = () => Promise.reject(new Error('down'));
       await world.pass(5000);

@@ -54,6 +54,7 @@ export class LiveConnection {
   #received = false;
   #timers = new Set<() => void>();
   #polling = false;
+  #cancelRetry: () => void = () => {};
   /** Grows with every start and stop: an answer that belongs to an earlier life is thrown away. */
   #life = 0;
 
@@ -104,11 +105,11 @@ export class LiveConnection {
       this.#closeStream();
       this.#failures += 1;
       if (this.#polling) {
-        this.#after(STREAM_RETRY, () => this.#open());
+        this.#retryStream(STREAM_RETRY);
       } else if (this.#failures >= TRIES_BEFORE_POLLING) {
         this.#polling = true;
-        void this.#poll(this.#life);
-        this.#after(STREAM_RETRY, () => this.#open());
+        void this.#poll(this.#life, false);
+        this.#retryStream(STREAM_RETRY);
       } else {
         this.#wait(() => this.#open());
       }
@@ -129,7 +130,8 @@ export class LiveConnection {
     this.#handlers.update(update, missed);
   }
 
-  async #poll(life: number): Promise<void> {
+  /** `wasDown`: the poll before failed. */
+  async #poll(life: number, wasDown: boolean): Promise<void> {
     if (!this.#polling || life !== this.#life) return;
     let failed = false;
     try {
@@ -138,16 +140,24 @@ export class LiveConnection {
       this.#failures = TRIES_BEFORE_POLLING;
       this.#handlers.state({ kind: 'polling' });
       this.#deliver(update, false);
+      // It was the hub that could not be had, not its stream: now both may be.
+      if (wasDown) this.#retryStream(0);
     } catch {
       failed = true;
     }
     if (!this.#polling || life !== this.#life) return;
     if (failed) {
       this.#failures += 1;
-      this.#wait(() => void this.#poll(life));
+      this.#wait(() => void this.#poll(life, true));
     } else {
-      this.#after(this.#interval * 1000, () => void this.#poll(life));
+      this.#after(this.#interval * 1000, () => void this.#poll(life, false));
     }
+  }
+
+  /** Tries the stream while polling; takes the place of the try that was planned before. */
+  #retryStream(ms: number): void {
+    this.#cancelRetry();
+    this.#cancelRetry = this.#after(ms, () => this.#open());
   }
 
   /** Waits the pause that the number of failures asks for. */
@@ -158,12 +168,13 @@ export class LiveConnection {
     this.#after(pause, run);
   }
 
-  #after(ms: number, run: () => void): void {
+  #after(ms: number, run: () => void): () => void {
     const cancel = this.#world.after(ms, () => {
       this.#timers.delete(cancel);
       run();
     });
     this.#timers.add(cancel);
+    return cancel;
   }
 
   #closeStream(): void {
