@@ -16,7 +16,7 @@ const { values } = parseArgs({ options: { out: { type: 'string' }, watch: { type
 const out = resolve(values.out ?? join(root, 'dist', 'dashboard'));
 
 /** The page promises to stay small. Above this the build says so. */
-const GOAL_GZIPPED_KIB = 60;
+const GOAL_GZIPPED_KIB = 64;
 
 /**
  * Leaves out what uPlot attaches to itself and the page does not use, so that the bundler can drop the code behind

@@ -120,8 +120,17 @@ export interface MetricQueryResponse {
   from: number;
   to: number;
   series: MetricSeries[];
-  /** Only for `agg=histogram`: bucket counts of the window, all matching series merged. */
-  histogram?: { bounds: number[]; counts: number[]; count: number; sum: JsonNumber };
+  /** Only for `mean` and the quantiles: how many values of the window they rest on. */
+  count?: number;
+  /** Only for `agg=histogram`: bucket counts of the window, all matching series merged; `min` and `max` where known. */
+  histogram?: {
+    bounds: number[];
+    counts: number[];
+    count: number;
+    sum: JsonNumber;
+    min?: number;
+    max?: number;
+  };
 }
 /** `value`: points as stored (gauge, sum). `rate`: increase per second, resets handled. `p50`...: quantiles over time. `mean`: sum / count over time. `histogram`: merged buckets of the window. */
 export type MetricAggregation =

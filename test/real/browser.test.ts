@@ -133,6 +133,9 @@ describe.skipIf(!found)('the page', () => {
   it('marks every NaN above the chart, at its true place, and counts them', async () => {
     await open('?view=runs&run=bad');
     await see(chart('train/loss').locator('.legend')).toContainText('✕ 12 NaN');
+    await see(chart('train/loss').locator('.legend')).toContainText('first at step 288');
+    // The last value is what it ended with, not the last number before.
+    await see(chart('train/loss').locator('.legend .value').first()).toHaveText('NaN');
     // The marks are at steps 288 to 299 of 300: at the right end of the rail, and nowhere else.
     await see.poll(() => redOnRail(chart('train/loss'))).toEqual({ left: 0, right: true });
   });
@@ -147,6 +150,7 @@ describe.skipIf(!found)('the page', () => {
   it('tells all about one run', async () => {
     await open('?view=runs&run=bad');
     await see(page.getByRole('region', { name: 'Notes' })).toContainText('the loss is not a number');
+    await see(page.locator('.last-error')).toContainText('the loss is not a number');
     await see(page.getByRole('region', { name: 'Artifacts' }).first()).toContainText(
       '2.00 MiB'.replace('.00', ''),
     );
@@ -212,7 +216,10 @@ describe.skipIf(!found)('the page', () => {
     await drag(chart('outcomes'), 0.9, 0.99);
     await see(page).toHaveURL(/range=\d+%7E\d+|range=\d+~\d+/);
     await see(page.locator('.connection')).toHaveText('Paused');
+    // Summary and charts are of the same time.
+    await see(page.getByRole('region', { name: 'Summary of the window' })).not.toContainText('Requests2400');
     await page.getByRole('button', { name: /Back to the last 1h/ }).click();
+    await see(page.getByRole('region', { name: 'Summary of the window' })).toContainText('Requests2400');
     await see(page).not.toHaveURL(/range|paused/);
   });
 
@@ -363,6 +370,14 @@ describe.skipIf(!found)('the page', () => {
     await open('?view=serving');
     await see(page.getByRole('region', { name: 'Summary of the window' })).toContainText('Requests2400');
     await see(chart('latency').locator('.badge')).toHaveText('2400 requests');
+    // Percentiles of histogram, summary and chart agree.
+    const summary = page.getByRole('region', { name: 'Summary of the window' });
+    const cells = await summary.locator('tr', { hasText: 'TTFT' }).locator('td').allInnerTexts();
+    for (const [i, label] of ['p50', 'p95', 'p99'].entries())
+      await see(chart('latency').locator('.legend li', { hasText: label }).locator('.value')).toHaveText(
+        cells[i + 1] ?? '',
+      );
+    await see(chart('latency').locator('.legend li')).toHaveCount(4);
     await page.getByRole('button', { name: 'TPOT' }).click();
     await see(page).toHaveURL(/latency=tpot/);
     await see(page.getByRole('heading', { name: 'Time per output token', exact: true })).toBeVisible();

@@ -1,7 +1,8 @@
 import { CATALOGUE, type TilesResponse } from '../../conventions/index.ts';
 import { shared } from '../query/reading.ts';
 import { performanceSummary } from '../query/summary.ts';
-import { integer, list, string, window } from './parameters.ts';
+import { HttpError } from './http-error.ts';
+import { integer, list, string, time, window } from './parameters.ts';
 import { route } from './route.ts';
 
 /** Most tiles of one request. */
@@ -15,15 +16,23 @@ export const RUN_OF_TILES = string(
 export const OVERVIEW_ROUTES = [
   route({
     path: '/api/summary',
-    summary: 'Performance of serving in the last minutes',
+    summary: 'Performance of serving in a window: the last minutes, or from one time to another',
     parameters: {
-      minutes: integer('Length of the window', 1, 60 * 24 * 366, 60),
+      minutes: integer('Length of the window, when `from` is absent', 1, 60 * 24 * 366, 60),
+      from: time('Start'),
+      to: time('End; now when absent'),
     },
     attributes: true,
     schema: 'PerformanceSummary',
     async handle({ values, where, context }) {
-      const to = context.now();
-      const span = { from: to - values.minutes * 60_000, to };
+      const to = values.to ?? context.now();
+      const span = { from: values.from ?? to - values.minutes * 60_000, to };
+      if (span.from >= to)
+        throw new HttpError(
+          400,
+          'bad_parameter',
+          `Parameter \`from\` (${span.from}) is not below \`to\` (${to}).`,
+        );
       return { json: await performanceSummary(shared(context.store), span, where, context.objectives) };
     },
   }),

@@ -131,9 +131,17 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     to: milliseconds,
     series: array(ref('MetricSeries')),
     'histogram?': object(
-      { bounds: array(decimal), counts: array(decimal), count: decimal, sum: jsonNumber },
+      {
+        bounds: array(decimal),
+        counts: array(decimal),
+        count: decimal,
+        sum: jsonNumber,
+        'min?': decimal,
+        'max?': decimal,
+      },
       'Only of agg=histogram; counts has one entry more than bounds',
     ),
+    'count?': decimal,
   }),
   SpanInfo: object({
     traceId: text,

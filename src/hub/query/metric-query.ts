@@ -7,7 +7,7 @@ import type {
 import type { SeriesIdentity } from '../store/store.ts';
 import { type Buckets, mean } from './buckets.ts';
 import { type Counter, type Histogram, readCounters, readHistograms } from './counters.ts';
-import { type Cells, cells } from './cover.ts';
+import { cells } from './cover.ts';
 import { merged, statisticByCell } from './distribution.ts';
 import type { Window } from './increase.ts';
 import { quantile } from './quantile.ts';
@@ -73,23 +73,13 @@ export async function queryMetric(reading: Reading, question: MetricQuestion): P
   }
   const statistic =
     agg === 'mean' ? mean : (buckets: Buckets) => quantile(buckets, QUANTILES[agg])?.value ?? null;
-  const series = grouped(histograms, question.by ?? []).map(({ identity, members }) =>
-    answer(identity, statistics(members, window, grid, statistic)),
-  );
-  return { ...about, unit: instrument.unit, series };
-}
-
-function statistics(
-  members: Histogram[],
-  window: Window,
-  grid: Cells,
-  statistic: (buckets: Buckets) => number | null,
-): CellValues {
-  return statisticByCell(
-    members.map((histogram) => histogram.increments(window)),
-    grid,
-    statistic,
-  );
+  let count = 0;
+  const series = grouped(histograms, question.by ?? []).map(({ identity, members }) => {
+    const increments = members.map((histogram: Histogram) => histogram.increments(window));
+    for (const list of increments) for (const { buckets } of list) count += buckets.count;
+    return answer(identity, statisticByCell(increments, grid, statistic));
+  });
+  return { ...about, unit: instrument.unit, count, series };
 }
 
 async function points(reading: Reading, question: MetricQuestion): Promise<MetricSeries[]> {
@@ -142,8 +132,22 @@ function answer(identity: Group<never>['identity'], { time, value }: CellValues)
   };
 }
 
-function wire({ bounds, counts, count, sum }: Buckets): NonNullable<MetricQueryResponse['histogram']> {
-  return { bounds: [...bounds], counts: [...counts], count, sum: sum ?? Number.NaN };
+function wire({
+  bounds,
+  counts,
+  count,
+  sum,
+  min,
+  max,
+}: Buckets): NonNullable<MetricQueryResponse['histogram']> {
+  return {
+    bounds: [...bounds],
+    counts: [...counts],
+    count,
+    sum: sum ?? Number.NaN,
+    ...(min === undefined ? {} : { min }),
+    ...(max === undefined ? {} : { max }),
+  };
 }
 
 /** The rate of a histogram is that of its count. */

@@ -26,6 +26,12 @@ describe('a histogram', () => {
     expect(quantilePlace(buckets, 1)).toMatchObject({ index: 2, value: 8 });
   });
 
+  it('has no percentile beyond the largest value, nor below the smallest', () => {
+    const buckets = bucketsOf(histogram);
+    expect(quantilePlace(buckets, 1, { min: 3, max: 5 })).toEqual({ index: 2, within: 0.25, value: 5 });
+    expect(quantilePlace(buckets, 0.01, { min: 3, max: 5 })).toEqual({ index: 1, within: 0.5, value: 3 });
+  });
+
   it('that is open at the top claims no more than its last bound', () => {
     const buckets = bucketsOf({ bounds: [1], counts: [0, 5], count: 5, sum: 50 });
     expect(quantilePlace(buckets, 0.99)?.value).toBe(1);

@@ -128,14 +128,16 @@ describe('the axis of a window', () => {
   const since = (...seconds: number[]) => [{ x: seconds, y: seconds }];
 
   it('begins a little before the first point, when most of the window is empty', () => {
-    expect(laterStart([...since(3000, 3600), ...since(3300)], 0, 3_600_000)).toBe(2_970_000);
+    expect(laterStart([...since(3000, 3600), ...since(3300)], 0, 3_600_000, 1000)).toBe(2_970_000);
+    // What the first point tells began up to two cells before it, and must not be cut off.
+    expect(laterStart(since(3000, 3600), 0, 3_600_000, 60_000)).toBe(2_880_000);
   });
 
   it('stays the window when the lines fill it, or there are none', () => {
-    expect(laterStart(since(600, 3600), 0, 3_600_000)).toBeUndefined();
-    expect(laterStart([...since(3000), ...since(10)], 0, 3_600_000)).toBeUndefined();
-    expect(laterStart([], 0, 3_600_000)).toBeUndefined();
-    expect(laterStart([{ x: [], y: [] }], 0, 3_600_000)).toBeUndefined();
+    expect(laterStart(since(600, 3600), 0, 3_600_000, 1000)).toBeUndefined();
+    expect(laterStart([...since(3000), ...since(10)], 0, 3_600_000, 1000)).toBeUndefined();
+    expect(laterStart([], 0, 3_600_000, 1000)).toBeUndefined();
+    expect(laterStart([{ x: [], y: [] }], 0, 3_600_000, 1000)).toBeUndefined();
   });
 });
 

@@ -111,7 +111,9 @@ const REQUESTS: readonly (readonly [route: string, path: string, status: number]
   ['/api/traces/{id}', `/api/traces/${TRACE.toUpperCase()}`, 200],
   ['/api/traces/{id}', '/api/traces/zz', 404],
   ['/api/summary', '/api/summary?minutes=60', 200],
+  ['/api/summary', `/api/summary?from=${Date.now() - 600_000}&to=${Date.now()}`, 200],
   ['/api/summary', '/api/summary?minutes=0', 400],
+  ['/api/summary', '/api/summary?from=5&to=5', 400],
   [
     '/api/tiles',
     '/api/tiles?keys=train/loss,api/error_rate,system/cpu_percent,gpu_3/temperature,own/key&window=6h',

@@ -129,34 +129,41 @@ export function ChartCard(props: ChartCardProps) {
 }
 
 function Legend(props: ChartCardProps & { row: number | null; shade: Shade }) {
-  const { data, lines, row, shade, x } = props;
+  const { data, lines, row, shade, x, guides = [] } = props;
   return (
     <ul class="legend">
       {lines.map((line, i) => {
         if (line.silent === true) return null;
-        const value =
-          row !== null ? data.ys[i]?.[row] : x.kind === 'bars' ? undefined : lastFinite(data.ys[i]);
+        const at = row ?? (x.kind === 'bars' ? -1 : lastRow(line, data, i));
+        const value = data.ys[i]?.[at];
+        const bad = unplaced(value as null | undefined, line, data.x[at] ?? Number.NaN);
         const text =
           typeof value === 'number'
             ? valueText(value, line, props)
-            : row === null && x.kind !== 'bars'
-              ? '—'
-              : '';
+            : bad || (row === null && x.kind !== 'bars' ? '—' : '');
+        const [firstBad] = line.nonFiniteAt?.keys() ?? [];
         return (
           <li key={`${line.label}${i}`}>
             <Swatch color={lineColor(shade, line.color)} dashed={line.dash !== undefined} />
             <span class="name" title={line.label}>
               {line.label}
             </span>
-            <span class="value">{text}</span>
+            <span class={bad === '' ? 'value' : 'value bad'}>{text}</span>
             {line.nonFinite !== undefined && line.nonFinite > 0 && (
               <span class="nan-count" title={`${line.nonFinite} values are NaN or infinite`}>
                 ✕ {formatCount(line.nonFinite)} NaN
+                {firstBad !== undefined && `, first at ${formatX(x, firstBad)}`}
               </span>
             )}
           </li>
         );
       })}
+      {guides.map(({ label, text }) => (
+        <li key={label}>
+          <span class="name">{label}</span>
+          <span class="value">{text}</span>
+        </li>
+      ))}
     </ul>
   );
 }
@@ -235,6 +242,15 @@ function formatX(x: PlotX, at: number): string {
   if (x.kind === 'relative') return `${formatNumber(at, true)} s`;
   if (x.kind === 'bars') return `${x.label(at) || '0'} … ${x.label(at + 1) || '∞'}`;
   return `step ${formatCount(at)}`;
+}
+
+/** The row that says where a line stands: its last number, or what is not finite after that; -1 without one. */
+function lastRow({ nonFiniteAt }: CardLine, { x, ys }: JoinedLines, column: number): number {
+  const values = ys[column] ?? [];
+  return values.findLastIndex(
+    (value, i) =>
+      typeof value === 'number' || (value === null && nonFiniteAt?.has(x[i] ?? Number.NaN) === true),
+  );
 }
 
 /** The last number of a column; undefined without one. */

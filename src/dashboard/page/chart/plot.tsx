@@ -23,10 +23,11 @@ export interface PlotLine {
 export interface PlotMark {
   x: number;
 }
-/** A named upright line. */
+/** A named upright line; `text` is its value, for the legend. */
 export interface PlotGuide {
   x: number;
   label: string;
+  text: string;
 }
 export type PlotX =
   | { kind: 'step' }
@@ -172,7 +173,7 @@ function optionsOf(latest: { current: PlotProps }, width: number): uPlot.Options
         : { right: { range: (_: uPlot, _min: number, max: number) => rightRange(max) } }),
     },
     axes: [
-      { ...axis, size: x.kind === 'time' ? 36 : 24, gap: 4, space: bars ? 46 : 64, ...xTicks(latest) },
+      { ...axis, size: x.kind === 'time' ? 40 : 28, gap: 8, space: bars ? 46 : 64, ...xTicks(latest) },
       {
         ...axis,
         gap: 6,

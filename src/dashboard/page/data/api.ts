@@ -87,8 +87,8 @@ export const api = {
       signal,
     ),
   settings: (signal: AbortSignal) => read<SettingsResponse>('/api/settings', {}, signal),
-  summary: (minutes: number, signal?: AbortSignal) =>
-    read<PerformanceSummary>('/api/summary', { minutes }, signal),
+  summary: ({ from, to }: TimeSpan, signal?: AbortSignal) =>
+    read<PerformanceSummary>('/api/summary', { from: Math.round(from), to: Math.round(to) }, signal),
   traces: (
     query: { from: number; to: number; name?: string; errors?: number; limit: number },
     signal?: AbortSignal,

@@ -30,10 +30,12 @@ export function bucketsOf({ bounds, counts, count }: Histogram): Bucket[] {
 /**
  * Where the quantile `q` lies among `buckets`: the bucket's index and the share of the bucket before it, on the
  * assumption (Prometheus' `histogram_quantile`) that values are even within a bucket. `undefined` without values.
+ * @param within smallest and largest value where they are known: no quantile lies beyond them, as in the hub's summary.
  */
 export function quantilePlace(
   buckets: readonly Bucket[],
   q: number,
+  { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY }: Pick<Histogram, 'min' | 'max'> = {},
 ): { index: number; within: number; value: number | null } | undefined {
   const total = buckets.reduce((sum, bucket) => sum + bucket.count, 0);
   if (total === 0) return undefined;
@@ -41,9 +43,11 @@ export function quantilePlace(
   const rank = q * total;
   for (const [index, bucket] of buckets.entries()) {
     if (bucket.count > 0 && before + bucket.count >= rank) {
-      const within = (rank - before) / bucket.count;
       const low = bucket.from ?? 0;
-      return { index, within, value: bucket.to === null ? bucket.from : low + (bucket.to - low) * within };
+      if (bucket.to === null) return { index, within: 0, value: bucket.from };
+      const width = bucket.to - low;
+      const value = Math.max(min, Math.min(max, low + (width * (rank - before)) / bucket.count));
+      return { index, within: Math.min(1, Math.max(0, (value - low) / width)), value };
     }
     before += bucket.count;
   }

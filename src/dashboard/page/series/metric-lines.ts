@@ -149,12 +149,19 @@ export function divideLines(dividend: Line, divisor: Line): Line {
 /**
  * Where an axis over `from` … `to` (ms) may begin so that its lines fill it: a little before their first point,
  * when that comes only after the first fifth; `undefined` when they fill it already, or there are none.
+ * @param cell width (ms) of the cells that the lines were read in: what a point tells lies up to two cells before
+ *   it, and a window that began after it would miss it.
  */
-export function laterStart(lines: readonly Line[], from: number, to: number): number | undefined {
+export function laterStart(
+  lines: readonly Line[],
+  from: number,
+  to: number,
+  cell: number,
+): number | undefined {
   const first = lines.reduce(
     (min, { x }) => Math.min(min, (x[0] ?? Number.POSITIVE_INFINITY) * 1000),
     Number.POSITIVE_INFINITY,
   );
   if (first === Number.POSITIVE_INFINITY || first - from < (to - from) / 5) return undefined;
-  return Math.max(from, Math.floor(first - Math.max((to - first) * 0.05, 5000)));
+  return Math.max(from, Math.floor(first - Math.max((to - first) * 0.05, 5000, 2 * cell)));
 }

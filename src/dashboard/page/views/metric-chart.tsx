@@ -51,6 +51,7 @@ export function TimeChart({
       data.lines.map(({ line }) => line),
       data.span.from,
       data.span.to,
+      (data.span.to - data.span.from) / CELLS,
     );
     if (later !== undefined) begin.move(later);
   }, [data]);

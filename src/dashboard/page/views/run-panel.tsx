@@ -40,7 +40,8 @@ export function RunHead({ runs }: { runs: readonly RunSummary[] }) {
   const facts: [string, string][] = [
     ['Project', run.project],
     ...(run.group === null ? [] : [['Group', run.group] as [string, string]]),
-    ['Steps', formatCount(run.steps)],
+    ['Last step', run.lastStep === null ? '—' : formatCount(run.lastStep)],
+    ['Step records', formatCount(run.steps)],
     ['Duration', formatDuration(durationOf(run))],
     ['Started', formatDateTime(run.startedAt)],
     ['Last record', formatAge(now.value + clockOffset.value - run.updatedAt)],
@@ -58,6 +59,7 @@ export function RunHead({ runs }: { runs: readonly RunSummary[] }) {
           Clear selection
         </button>
       )}
+      <LastError run={run} />
       <dl class="facts">
         {facts.map(([name, value]) => (
           <div key={name}>
@@ -67,6 +69,21 @@ export function RunHead({ runs }: { runs: readonly RunSummary[] }) {
         ))}
       </dl>
     </section>
+  );
+}
+
+/** What the run said last when it went wrong: the first question about a run that failed. */
+function LastError({ run }: { run: RunSummary }) {
+  const ended = run.status !== 'running' && run.status !== 'finished';
+  const { data } = useQuery(`error of ${run.id} ${run.status}`, ended, (_span, signal) =>
+    api.run(run.id, signal),
+  );
+  const note = data?.id === run.id ? data.notes.findLast(({ severity }) => severity === 'error') : undefined;
+  if (note === undefined || !ended) return null;
+  return (
+    <p class="notice bad last-error">
+      <time dateTime={new Date(note.time).toISOString()}>{formatTime(note.time)}</time> {note.text}
+    </p>
   );
 }
 

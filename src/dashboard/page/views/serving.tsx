@@ -1,4 +1,5 @@
 import { useMemo } from 'preact/hooks';
+import type { MetricQueryResponse } from '../../../conventions/hub-api.ts';
 import { OUTCOMES } from '../../../conventions/attributes.ts';
 import { ChartCard } from '../chart/card.tsx';
 import { useNearScreen } from '../chart/near-screen.ts';
@@ -14,7 +15,11 @@ import { LATENCIES, type LatencyMeasure } from '../state/address.ts';
 import { address, go } from '../state/view.ts';
 import { Choice } from './controls.tsx';
 import { KeyChart, CELLS, TimeChart, type TimeLine } from './metric-chart.tsx';
-import { SummaryTable } from './summary.tsx';
+import { ENOUGH_FOR_P99, SummaryTable } from './summary.tsx';
+
+type Histogram = NonNullable<MetricQueryResponse['histogram']>;
+const QUANTILES = ['p50', 'p95', 'p99'] as const;
+const quantilesFor = (count: number) => QUANTILES.slice(0, count < ENOUGH_FOR_P99 ? 2 : 3);
 
 /** The latencies to choose from; `key` names the catalogue's entry, and so the metric. */
 const MEASURE: Record<LatencyMeasure, { short: string; title: string; key: string; help: string }> = {
@@ -60,7 +65,7 @@ export function LatencyHistogram({ height, title }: { height?: number; title?: s
   );
   const histogram = data?.name === metric ? data.histogram : undefined;
   const buckets = useMemo(() => (histogram === undefined ? [] : bucketsOf(histogram)), [histogram]);
-  const drawn = useMemo(() => barsOf(buckets), [buckets]);
+  const drawn = useMemo(() => barsOf(buckets, histogram), [buckets]);
   return (
     <div class="cell" ref={ref} data-chart="latency">
       <ChartCard
@@ -87,17 +92,17 @@ export function LatencyHistogram({ height, title }: { height?: number; title?: s
   );
 }
 
-function barsOf(buckets: readonly Bucket[]) {
+function barsOf(buckets: readonly Bucket[], histogram: Histogram | undefined) {
   const edge = (at: number): string => {
     const bucket = buckets[at];
     const bound = bucket === undefined ? buckets[at - 1]?.to : bucket.from;
     return bound === null || bound === undefined ? '' : formatQuantity(bound, 's');
   };
   const x: PlotX = { kind: 'bars', label: edge };
-  const guides = [0.5, 0.95, 0.99].flatMap((q) => {
-    const place = quantilePlace(buckets, q);
+  const guides = quantilesFor(histogram?.count ?? 0).flatMap((agg) => {
+    const place = quantilePlace(buckets, Number(agg.slice(1)) / 100, histogram);
     if (place === undefined || place.value === null) return [];
-    return [{ x: place.index + place.within, label: `p${q * 100} ≈ ${formatQuantity(place.value, 's')}` }];
+    return [{ x: place.index + place.within, label: agg, text: formatQuantity(place.value, 's') }];
   });
   const rows = buckets.map((_, i) => i);
   return {
@@ -122,19 +127,21 @@ export function LatencyPercentiles({ height }: { height?: number }) {
       help={`${measure.help} (${metric})`}
       empty="No traffic in this window."
       height={height}
-      ask={(span, signal) =>
-        Promise.all((['p50', 'p95', 'p99'] as const).map((agg) => readPercentile(metric, agg, span, signal)))
-      }
+      ask={async (span, signal) => {
+        const all = await Promise.all(QUANTILES.map((agg) => readPercentile(metric, agg, span, signal)));
+        const worth = quantilesFor(all[0]?.count ?? 0);
+        return all.filter(({ label }) => worth.some((agg) => agg === label));
+      }}
     />
   );
 }
 
 async function readPercentile(
   name: string,
-  agg: 'p50' | 'p95' | 'p99',
+  agg: (typeof QUANTILES)[number],
   span: TimeSpan,
   signal: AbortSignal,
-): Promise<TimeLine> {
+): Promise<TimeLine & { count: number }> {
   const answer = await api.metric({ name, agg, where: {} }, span, CELLS, signal);
   const interval = exportInterval(answer.series, 10_000);
   const cell = gridCell(answer, interval);
@@ -142,6 +149,7 @@ async function readPercentile(
     label: agg,
     line: joinSeries(answer.series, 'max', cell, staleAfterOf(Math.max(cell, interval))),
     unit: 's',
+    count: answer.count ?? 0,
   };
 }
 

@@ -3,17 +3,13 @@ import { api } from '../data/api.ts';
 import { useQuery } from '../data/query.ts';
 import { formatDuration } from '../format/clock.ts';
 import { formatCount, formatNumber, formatQuantity } from '../format/quantity.ts';
-import { windowMs } from '../state/view.ts';
 
 /** Below this count the 99th percentile is the maximum of few values and says little. */
-const ENOUGH_FOR_P99 = 100;
+export const ENOUGH_FOR_P99 = 100;
 
 /** The performance summary of the window, in figures. */
 export function SummaryTable() {
-  const minutes = windowMs.value / 60_000;
-  const { data, error } = useQuery(`summary ${minutes}`, true, (_span, signal) =>
-    api.summary(minutes, signal),
-  );
+  const { data, error } = useQuery('summary', true, (span, signal) => api.summary(span, signal));
   if (error !== null) return <p class="card notice bad">{error}</p>;
   if (data === undefined) return <p class="card empty muted">Reading …</p>;
   return (
@@ -32,7 +28,10 @@ export function SummaryTable() {
         <p class="empty muted">No traffic in this window.</p>
       ) : (
         <div class="summary-body">
-          <Figures data={data} />
+          <div>
+            <Figures data={data} />
+            <ErrorTypes {...data} />
+          </div>
           <div>
             <Latencies data={data} />
             <Objectives data={data} />
@@ -51,7 +50,7 @@ function Figures({ data }: { data: PerformanceSummary }) {
     ['Requests', formatCount(requests.total), 'All generations, whatever their outcome'],
     ['Completed', formatCount(requests.completed)],
     ['Cut by length', formatCount(requests.length)],
-    ['Errors', formatCount(requests.error), errorsOf(data)],
+    ['Errors', formatCount(requests.error)],
     ['Aborted', formatCount(requests.aborted), 'The client gave up; not an error'],
     ['Error rate', number(data.errorRate, 'share')],
     ['Requests/s', number(data.requestThroughput, '{request}/s')],
@@ -61,9 +60,11 @@ function Figures({ data }: { data: PerformanceSummary }) {
     [
       'Goodput',
       data.goodput === null
-        ? 'no objective'
+        ? '—'
         : `${formatQuantity(data.goodput.ratio, 'share')}, ${formatNumber(data.goodput.requestsPerSecond)}/s`,
-      'Requests that met every objective',
+      data.goodput === null
+        ? 'The servers have no objective (serving.slo)'
+        : 'Requests that met every objective of the server',
     ],
     ['Memory', number(data.memoryPercent, '%')],
   ];
@@ -79,10 +80,21 @@ function Figures({ data }: { data: PerformanceSummary }) {
   );
 }
 
-const errorsOf = ({ errorTypes }: PerformanceSummary): string =>
-  Object.entries(errorTypes)
-    .map(([type, count]) => `${type}: ${count}`)
-    .join('\n');
+/** Most kinds of errors that are written out. */
+const MOST_ERROR_TYPES = 6;
+
+function ErrorTypes({ errorTypes }: PerformanceSummary) {
+  const all = Object.entries(errorTypes);
+  if (all.length === 0) return null;
+  const shown = all.slice(0, MOST_ERROR_TYPES).map(([type, count]) => `${type} ${formatCount(count)}`);
+  const more = all.length - shown.length;
+  return (
+    <p class="hint bad">
+      Errors: {shown.join(' · ')}
+      {more > 0 && ` and ${more} more`}
+    </p>
+  );
+}
 
 function Objectives({ data }: { data: PerformanceSummary }) {
   if (data.objectives === undefined || data.objectives.length === 0) return null;

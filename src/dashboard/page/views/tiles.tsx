@@ -1,11 +1,12 @@
 import type { Tile } from '../../../conventions/hub-api.ts';
 import { Sparkline } from '../chart/sparkline.tsx';
 import { entryOf } from '../data/catalogue.ts';
-import { clockOffset, runsById, tiles } from '../data/hub.ts';
+import { clockOffset, runs, runsById, tiles } from '../data/hub.ts';
 import { formatAge, formatDateTime } from '../format/clock.ts';
 import { deltaWording } from '../format/delta.ts';
 import { displayUnit, quantity } from '../format/quantity.ts';
 import { fromJsonNumber } from '../series/columns.ts';
+import { STATUS_TONE } from '../series/run-order.ts';
 import { address, now } from '../state/view.ts';
 
 /** A value older than this is told with its age: it is the last one, not the present one. */
@@ -38,20 +39,27 @@ function TileCard({ tile }: { tile: Tile }) {
   const source = entry?.source;
   const run = runsById.value.get(tile.run ?? '');
   const metric = source === undefined ? tile.key : source.metric;
+  const { window } = address.value;
+  // A gauge and a run have a last value; everything else is of the whole window, and is not what the chart ends with.
+  const over = source !== undefined && source.from !== 'run' && source.from !== 'value';
   return (
     <article
       class={`card tile${stale ? ' stale' : ''}${value !== null && !Number.isFinite(value) ? ' alarm' : ''}`}
       title={[
         tile.help,
+        ...(over ? [`Over the last ${window}`] : []),
         `Key: ${tile.key}`,
         `Metric: ${metric}`,
         ...(run === undefined ? [] : [`Run: ${run.name}`]),
       ].join('\n')}
       data-tile={tile.key}
     >
-      <h3>{tile.title}</h3>
+      <h3>
+        <span class="title">{tile.title}</span>
+        {over && <span class="over">{window}</span>}
+      </h3>
       {written === null ? (
-        <p class="value none">{NOTHING.find(([prefix]) => tile.key.startsWith(prefix))?.[1] ?? 'No data'}</p>
+        <p class="value none">{absence(tile.key)}</p>
       ) : (
         <p class="value">
           {written.text}
@@ -62,6 +70,10 @@ function TileCard({ tile }: { tile: Tile }) {
       <p class="foot">
         {value === null ? (
           <span class="muted">{tile.help}</span>
+        ) : stale && run !== undefined && run.status !== 'running' ? (
+          <span class={STATUS_TONE[run.status] === 'good' ? 'muted' : 'age'}>
+            run {run.status} {formatAge(age)}
+          </span>
         ) : stale ? (
           <span class="age">last seen {formatAge(age)}</span>
         ) : (
@@ -75,11 +87,12 @@ function TileCard({ tile }: { tile: Tile }) {
 const against = ({ since }: Tile): string =>
   since == null ? `Against the ${address.value.window} before` : `Against ${formatDateTime(since)}`;
 
-/** What the absence of a value means, by key. */
-const NOTHING = [
-  ['api/', 'No traffic'],
-  ['train/', 'No run'],
-] as const;
+/** What the absence of a value means. */
+function absence(key: string): string {
+  if (key.startsWith('api/')) return 'No traffic';
+  if (!key.startsWith('train/')) return 'No data';
+  return runs.value.length === 0 ? 'No run' : 'Not recorded';
+}
 
 function Delta({ tile, unit }: { tile: Tile; unit: string }) {
   const { symbol, amount, word, tone } = deltaWording(tile, unit);
