@@ -15,6 +15,8 @@ import { tableOf } from '../test/real/isolation/table.ts';
 const { values } = parseArgs({
   options: { json: { type: 'string' }, short: { type: 'boolean', default: false }, only: { type: 'string' } },
 });
+// An ending by a signal must end the Collectors and the mounts too: they go at exit.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 const found = await realCollector();
 if ('missing' in found) {
   process.stderr.write(`not run: ${found.missing}\n`);

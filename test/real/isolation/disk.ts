@@ -30,6 +30,13 @@ export function mountSmallDisk(bytes: number): SmallDisk | { missing: string } {
     rmSync(folder, { recursive: true });
     return { missing: `tmpfs cannot be mounted here (${stderr.trim()})` };
   }
+  const remove = (): void => {
+    process.off('exit', remove);
+    // Lazily: at an early end the Collector may still have a file open.
+    spawnSync('umount', ['-l', folder]);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.on('exit', remove);
   const ballast = join(folder, 'ballast');
   return {
     folder,
@@ -38,9 +45,6 @@ export function mountSmallDisk(bytes: number): SmallDisk | { missing: string } {
       writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - leave)));
     },
     free: () => unlinkSync(ballast),
-    remove() {
-      spawnSync('umount', [folder]);
-      rmSync(folder, { recursive: true, force: true });
-    },
+    remove,
   };
 }

@@ -60,6 +60,12 @@ export interface Place {
   env: Record<string, string>;
 }
 
+/** Folders that are not removed yet: none is left behind. */
+const made = new Set<string>();
+process.on('exit', () => {
+  for (const folder of made) rmSync(folder, { recursive: true, force: true });
+});
+
 export interface PlaceOptions {
   /** Where the queues go; default: below the place's folder. */
   state?: string;
@@ -69,6 +75,7 @@ export interface PlaceOptions {
 
 export async function makePlace(options: PlaceOptions = {}): Promise<Place> {
   const folder = mkdtempSync(join(tmpdir(), 'llm-otel-isolation-'));
+  made.add(folder);
   const [grpcPort, httpPort, healthPort, metricsPort] = (await freePorts(4)) as [
     number,
     number,
@@ -93,5 +100,6 @@ export async function makePlace(options: PlaceOptions = {}): Promise<Place> {
 }
 
 export function removePlace(place: Place): void {
+  made.delete(place.folder);
   rmSync(place.folder, { recursive: true, force: true });
 }
