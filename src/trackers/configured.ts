@@ -26,7 +26,7 @@ export function configuredTrackers(section: ExperimentTracking | undefined): Tra
       throw new TypeError(
         `experiment_tracking: there is no tracker ${JSON.stringify(name)}; those there are: ${Object.keys(PLATFORMS).join(', ')}.`,
       );
-    return { platform: name as PlatformName, ...camelCased(section[name]) } as TrackerOptions;
+    return { platform: name as PlatformName, ...camelCased(section[name]) };
   });
 }
 

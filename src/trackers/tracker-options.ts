@@ -1,6 +1,6 @@
 import type { Selection } from './forwarder/selection.ts';
 import { createSelector } from './forwarder/selection.ts';
-import type { PlatformContext } from './platform.ts';
+import type { Platform, PlatformContext } from './platform.ts';
 import { type PlatformName, PLATFORMS } from './platforms.ts';
 import type { RunSink, SinkRun } from './sink.ts';
 
@@ -67,7 +67,7 @@ function platformOf(name: string): (options: object, context: PlatformContext) =
     throw new TypeError(
       `There is no tracker ${JSON.stringify(name)}; those there are: ${Object.keys(PLATFORMS).join(', ')}.`,
     );
-  const platform = PLATFORMS[name as PlatformName];
+  const platform: Platform<never> = PLATFORMS[name as PlatformName];
   return (options, context) => platform.createSink(options as never, context);
 }
 

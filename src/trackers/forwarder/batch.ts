@@ -3,6 +3,8 @@ import type { RunEndStatus } from '../../conventions/index.ts';
 import type { SourceEntry } from './source.ts';
 
 export interface BatchSize {
+  /** Entries of the source: what a refused batch is halved by, since an entry may hold no record, or two. */
+  readonly entries: number;
   readonly records: number;
   readonly values: number;
   readonly bytes: number;
@@ -66,7 +68,8 @@ export function nextPortion(
     const more = kept.reduce((sum, record) => sum + valuesOf(record), 0);
     if (
       count > 0 &&
-      (records.length + kept.length > size.records ||
+      (count >= size.entries ||
+        records.length + kept.length > size.records ||
         values + more > size.values ||
         bytes + entry.size > size.bytes)
     ) {

@@ -13,7 +13,7 @@ export class Feed {
   }
 
   /** The entries from the cursor on, at most `limit.records`, fewer when there are no more now. */
-  async fill(limit: SourceLimit): Promise<readonly SourceEntry[]> {
+  async read(limit: SourceLimit): Promise<readonly SourceEntry[]> {
     while (this.#entries.length < limit.records) {
       const more = await this.#source.after(this.#readTo, {
         records: limit.records - this.#entries.length,

@@ -65,8 +65,8 @@ export class SinkForwarder {
   readonly #stop = new AbortController();
   #progress: SinkProgress;
   #opened = false;
-  /** Records that a call may take now. */
-  #records: number;
+  /** Entries that a call may take now. */
+  #entries: number;
   #suspects: RefusedRecord[] = [];
   #failures = 0;
   #trouble: Trouble | undefined;
@@ -91,13 +91,15 @@ export class SinkForwarder {
   #askedUntil = -Infinity;
   #lastOutcome: Failure | undefined;
   #letGo: Promise<void> | undefined;
+  /** A batch with side records was refused: they go alone until some are taken. */
+  #sideApart = false;
 
   /** @throws TypeError for a selection that cannot be. */
   constructor(options: ForwarderOptions) {
     this.#options = options;
     this.#sink = options.sink;
     this.#limits = { ...DEFAULT_LIMITS, ...options.sink.limits };
-    this.#records = this.#limits.maxRecords;
+    this.#entries = this.#limits.maxRecords;
     this.#progress = options.progress;
     this.#selector = createSelector(options.selection ?? {});
     this.#feed = new Feed(options.source, options.progress.seq);
@@ -277,11 +279,14 @@ export class SinkForwarder {
   }
 
   async #next(): Promise<Portion | undefined> {
-    const size = { records: this.#records, values: this.#limits.maxValues, bytes: this.#limits.maxBytes };
-    const limit = this.#suspects.length > 0 ? { ...size, records: 1 } : size;
-    const entries = await this.#feed.fill(limit);
-    return nextPortion(this.#suspects.length > 0 ? entries.slice(0, 1) : entries, limit, (record) =>
-      this.#selector.record(record),
+    const { maxRecords, maxValues, maxBytes } = this.#limits;
+    // a record that was refused alone is given up when the next one alone is taken
+    const count = this.#suspects.length > 0 ? 1 : this.#entries;
+    const entries = await this.#feed.read({ records: count, bytes: maxBytes });
+    return nextPortion(
+      entries,
+      { entries: count, records: maxRecords, values: maxValues, bytes: maxBytes },
+      (record) => this.#selector.record(record),
     );
   }
 
@@ -361,19 +366,41 @@ export class SinkForwarder {
 
   async #write(portion: Extract<Portion, { kind: 'write' }> | undefined): Promise<boolean> {
     const records = portion?.records ?? [];
-    // beside full batches and while records are refused, side records wait
-    const side: SideRecord[] =
-      this.#suspects.length > 0 || this.#lastOutcome?.kind === 'refused'
-        ? []
-        : this.#side.take(this.#records - records.length, this.#limits.maxValues);
-    const taken = await this.#attempt((signal) => this.#sink.write([...records, ...side], signal));
-    if (taken) return this.#onTaken(portion?.lastSeq, records.length);
-    if (records.length === 0 && this.#lastOutcome?.kind === 'refused') {
+    if (records.length > 0) {
+      const side = this.#sideApart ? [] : this.#takeSide(this.#limits.maxRecords - records.length);
+      const taken = await this.#attempt((signal) => this.#sink.write([...records, ...side], signal));
+      if (!taken) {
+        this.#side.putBack(side);
+        if (side.length === 0 || this.#lastOutcome?.kind !== 'refused')
+          return this.#onRefused(portion?.lastSeq ?? -1, portion?.entries ?? 0);
+        // it may have been the samples: once more without them
+        this.#sideApart = true;
+        return true;
+      }
+      this.#onTaken(portion?.lastSeq, records.length);
+      if (!this.#sideApart) return true;
+    }
+    return this.#writeSide();
+  }
+
+  /** System samples and console lines alone, or a heartbeat. */
+  async #writeSide(): Promise<boolean> {
+    const side = this.#takeSide(this.#limits.maxRecords);
+    if (await this.#attempt((signal) => this.#sink.write(side, signal))) {
+      this.#sideApart = false;
+      return this.#onTaken(undefined, 0);
+    }
+    if (this.#lastOutcome?.kind === 'refused') {
       this.#side.drop(side);
       return true;
     }
     this.#side.putBack(side);
-    return portion ? this.#onRefused(portion.lastSeq, portion.entries) : false;
+    return false;
+  }
+
+  #takeSide(records: number): SideRecord[] {
+    // while records are under suspicion, nothing else muddies the water
+    return this.#suspects.length > 0 ? [] : this.#side.take(records, this.#limits.maxValues);
   }
 
   async #attempt(call: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
@@ -388,7 +415,7 @@ export class SinkForwarder {
     if (outcome.kind !== 'aborted') {
       this.#lastError = outcome.message;
       this.#lastErrorAt = this.#now();
-      if (outcome.timedOut) this.#records = Math.max(1, Math.ceil(this.#records / 2));
+      if (outcome.timedOut) this.#entries = Math.max(1, Math.ceil(this.#entries / 2));
     }
     return false;
   }
@@ -398,7 +425,7 @@ export class SinkForwarder {
     this.#lastError = undefined;
     this.#lastSentAt = this.#now();
     this.#sent += records;
-    this.#records = Math.min(this.#limits.maxRecords, this.#records * 2);
+    this.#entries = Math.min(this.#limits.maxRecords, this.#entries * 2);
     if (seq === undefined) this.#remember({});
     else this.#moveTo(seq);
     return true;
@@ -409,7 +436,7 @@ export class SinkForwarder {
     if (this.#lastOutcome?.kind !== 'refused') return false;
     if (entries > 1) {
       this.#retried++;
-      this.#records = Math.ceil(entries / 2);
+      this.#entries = Math.ceil(entries / 2);
       return true;
     }
     this.#suspects.push({ seq, message: this.#lastOutcome.message });
@@ -464,7 +491,7 @@ export class SinkForwarder {
     const trouble: Trouble = failure.kind === 'refused' ? 'refusing' : failure.kind;
     this.#trouble = trouble;
     this.#tell(trouble, `${sinkPlace(this.#sink)}: ${failure.message}. ${ADVICE[trouble]}`);
-    if (this.#failures >= BREAKER_AT) this.#records = Math.min(this.#records, PROBE_RECORDS);
+    if (this.#failures >= BREAKER_AT) this.#entries = Math.min(this.#entries, PROBE_RECORDS);
     if (this.#failures >= (this.#options.giveUpAfter ?? Infinity)) {
       this.#givenUp = true;
       void Promise.resolve().then(() => this.stop());
