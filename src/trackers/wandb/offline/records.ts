@@ -1,0 +1,130 @@
+import type { SinkMap } from '../../sink.ts';
+import { field, intField } from '../../tensorboard/message.ts';
+import { type Alert, ALERT_WAIT_MS } from '../alerts.ts';
+import type { RunMetadata } from '../run-facts.ts';
+import { wandbJson } from '../wandb-json.ts';
+
+/** Fields of `Record` (wandb/proto/wandb_internal.proto, 0.31). */
+export const RECORD = {
+  history: 2,
+  summary: 3,
+  config: 5,
+  files: 6,
+  stats: 7,
+  alert: 10,
+  outputRaw: 13,
+  run: 17,
+  exit: 18,
+  header: 21,
+  environment: 26,
+} as const;
+
+/** Where items of these messages stand. */
+export const ITEM = { history: 1, summary: 1, config: 1, stats: 3 } as const;
+
+export interface OfflineRun {
+  readonly id: string;
+  readonly entity: string | undefined;
+  readonly project: string;
+  readonly displayName: string;
+  readonly group: string | undefined;
+  readonly jobType: string | undefined;
+  readonly notes: string | undefined;
+  readonly tags: readonly string[];
+  readonly host: string | undefined;
+  readonly config: SinkMap;
+  readonly startedAt: number;
+  readonly git: { readonly remote?: string; readonly commit?: string } | undefined;
+}
+
+/** First record: who wrote the file, and the oldest reader that may read it. */
+export function headerRecord(): Buffer {
+  return field(RECORD.header, field(1, field(1, 'llm-otel'), field(2, '0.70.0')));
+}
+
+export function runRecord(run: OfflineRun): Buffer {
+  const { id, entity, project, displayName, group, jobType, notes, tags, host, config, startedAt, git } = run;
+  return field(
+    RECORD.run,
+    field(1, id),
+    ...optional(2, entity),
+    field(3, project),
+    field(4, ...configItems(config)),
+    ...optional(6, group),
+    ...optional(7, jobType),
+    field(8, displayName),
+    ...optional(9, notes),
+    ...tags.map((tag) => field(10, tag)),
+    ...optional(13, host),
+    field(17, ...timestamp(startedAt)),
+    ...(git ? [field(21, ...gitFields(git))] : []),
+  );
+}
+
+export function configRecord(config: SinkMap): Buffer {
+  return field(RECORD.config, ...configItems(config));
+}
+
+export function environmentRecord(metadata: RunMetadata, startedAt: number): Buffer {
+  const text = (key: string): string | undefined =>
+    typeof metadata[key] === 'string' ? metadata[key] : undefined;
+  const git = metadata['git'] as OfflineRun['git'];
+  return field(
+    RECORD.environment,
+    field(3, ...timestamp(startedAt)),
+    ...((metadata['args'] as string[] | undefined) ?? []).map((argument) => field(5, argument)),
+    ...optional(6, text('program')),
+    ...(git ? [field(9, ...gitFields(git))] : []),
+    ...optional(12, text('host')),
+    ...optional(14, text('executable')),
+    field(199, text('writerId') ?? 'llm-otel'),
+  );
+}
+
+/** `time`: milliseconds since the epoch. The head of a StatsRecord, before its items. */
+export function statsHead(time: number): Buffer {
+  return field(2, ...timestamp(time));
+}
+
+export function outputRecord(stream: 'stdout' | 'stderr', time: number, text: string): Buffer {
+  return field(
+    RECORD.outputRaw,
+    intField(1, stream === 'stderr' ? 0 : 1),
+    field(2, ...timestamp(time)),
+    field(3, `${text}\n`),
+  );
+}
+
+export function alertRecord({ title, text, level }: Alert): Buffer {
+  return field(RECORD.alert, field(1, title), field(2, text), field(3, level), intField(4, ALERT_WAIT_MS));
+}
+
+/** A file below the run's `files/`; policy 1 is "at the end". */
+export function filesRecord(path: string): Buffer {
+  return field(RECORD.files, field(1, field(1, path), intField(2, 1)));
+}
+
+/** `runtime`: whole seconds. */
+export function exitRecord(exitCode: number, runtime: number): Buffer {
+  return field(RECORD.exit, intField(1, exitCode), intField(2, runtime));
+}
+
+function configItems(config: SinkMap): Buffer[] {
+  return Object.entries(config).map(([key, value]) =>
+    field(ITEM.config, field(1, key), field(16, wandbJson(value))),
+  );
+}
+
+function gitFields({ remote, commit }: { readonly remote?: string; readonly commit?: string }): Buffer[] {
+  return [...optional(1, remote), ...optional(2, commit)];
+}
+
+/** google.protobuf.Timestamp of milliseconds. */
+function timestamp(time: number): Buffer[] {
+  const seconds = Math.floor(time / 1000);
+  return [intField(1, seconds), intField(2, Math.round((time - seconds * 1000) * 1e6))];
+}
+
+function optional(number: number, text: string | undefined): Buffer[] {
+  return text === undefined ? [] : [field(number, text)];
+}
