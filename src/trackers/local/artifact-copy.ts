@@ -2,8 +2,6 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, extname, join, relative, sep } from 'node:path';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { SinkArtifact } from '../sink.ts';
 import { syncFolder } from './atomic-file.ts';
 import type { StoredArtifact } from './run-file.ts';
@@ -59,23 +57,16 @@ function freeName(name: string, seq: number, stored: readonly StoredArtifact[]):
 /** @returns SHA-256 of what was copied, lower-case hex */
 async function copyFile(source: string, target: string, signal: AbortSignal | undefined): Promise<string> {
   const hash = createHash('sha256');
-  const hashing = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      done(null, chunk);
-    },
-  });
   const file = await open(target, 'w');
   try {
-    await pipeline(
-      createReadStream(source, { highWaterMark: 1024 * 1024 }),
-      hashing,
-      file.createWriteStream({ flush: true, autoClose: false }),
-      signal ? { signal } : {},
-    );
+    const chunks = createReadStream(source, { highWaterMark: 1024 * 1024, ...(signal ? { signal } : {}) });
+    for await (const chunk of chunks as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      await file.writeFile(chunk);
+    }
     await file.sync();
   } finally {
-    await file.close().catch(() => {});
+    await file.close();
   }
   return hash.digest('hex');
 }
