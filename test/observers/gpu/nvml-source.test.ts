@@ -84,7 +84,7 @@ describe.runIf(stubPossible)('GPUs through NVML', () => {
       state: 'degraded',
       readings: { throttle: ['power_cap', 'hw_thermal'] },
     });
-    expect(cooled?.readings.fan).toBeCloseTo(0.55);
+    expect(cooled?.readings.fan).toBe(0.55);
     expect(sample.devices[5]).toMatchObject({ state: 'degraded', reason: 'uncorrected memory errors' });
     expect(log).toEqual([]);
   });

@@ -3,29 +3,33 @@ import { join } from 'node:path';
 import type { GpuDevice, GpuIdentity, GpuReadings, GpuSample } from '../sample.ts';
 import { stateOf } from '../sample.ts';
 import type { GpuSource } from '../source.ts';
+import { type Convert, UNIT } from '../units.ts';
 
 const AMD_VENDOR = '0x1002';
 
 /**
- * File below the device → reading and scale. Source: the kernel's documentation of amdgpu
+ * File below the device → reading and unit. Source: the kernel's documentation of amdgpu
  * (Documentation/gpu/amdgpu/thermal.rst, driver-misc.rst).
  */
-const DEVICE_FILES: readonly (readonly [file: string, key: keyof GpuReadings, scale: number])[] = [
-  ['gpu_busy_percent', 'utilization', 0.01],
-  ['mem_busy_percent', 'memoryController', 0.01],
-  ['mem_info_vram_used', 'memoryUsed', 1],
-  ['mem_info_vram_total', 'memoryTotal', 1],
+const DEVICE_FILES: readonly (readonly [file: string, key: keyof GpuReadings, convert: Convert])[] = [
+  ['gpu_busy_percent', 'utilization', UNIT.percent],
+  ['mem_busy_percent', 'memoryController', UNIT.percent],
+  ['mem_info_vram_used', 'memoryUsed', UNIT.plain],
+  ['mem_info_vram_total', 'memoryTotal', UNIT.plain],
 ];
 /** Files of hwmon: millidegrees, microwatts, microjoules, hertz. The first of several that is there counts. */
-const SENSOR_FILES: readonly (readonly [files: readonly string[], key: keyof GpuReadings, scale: number])[] =
-  [
-    [['power1_average', 'power1_input'], 'power', 1e-6],
-    [['power1_cap'], 'powerLimit', 1e-6],
-    [['energy1_input'], 'energy', 1e-6],
-    [['freq1_input'], 'graphicsClock', 1],
-    [['freq2_input'], 'memoryClock', 1],
-    [['fan1_input'], 'fanRpm', 1],
-  ];
+const SENSOR_FILES: readonly (readonly [
+  files: readonly string[],
+  key: keyof GpuReadings,
+  convert: Convert,
+])[] = [
+  [['power1_average', 'power1_input'], 'power', UNIT.micro],
+  [['power1_cap'], 'powerLimit', UNIT.micro],
+  [['energy1_input'], 'energy', UNIT.micro],
+  [['freq1_input'], 'graphicsClock', UNIT.plain],
+  [['freq2_input'], 'memoryClock', UNIT.plain],
+  [['fan1_input'], 'fanRpm', UNIT.plain],
+];
 /** Labels of temperature sensors; the numbers differ between boards. */
 const TEMPERATURES: Readonly<Record<string, keyof GpuReadings>> = {
   edge: 'temperature',
@@ -97,18 +101,18 @@ function readGpu({ identity, device, hwmon, temperatures }: AmdGpu): GpuDevice {
   const readings: GpuReadings = {};
   // A sleeping GPU would be woken by the reading.
   if (text(join(device, 'power/runtime_status')) === 'suspended') return { identity, state: 'ok', readings };
-  const put = (path: string, key: keyof GpuReadings, scale: number): boolean => {
+  const put = (path: string, key: keyof GpuReadings, convert: Convert): boolean => {
     const value = Number(text(path) || Number.NaN);
     if (!Number.isFinite(value)) return false;
-    (readings as Record<string, number>)[key] = value * scale;
+    (readings as Record<string, number>)[key] = convert(value);
     return true;
   };
   let read = 0;
-  for (const [file, key, scale] of DEVICE_FILES) if (put(join(device, file), key, scale)) read++;
+  for (const [file, key, convert] of DEVICE_FILES) if (put(join(device, file), key, convert)) read++;
   if (hwmon !== undefined) {
-    for (const [files, key, scale] of SENSOR_FILES)
-      if (files.some((file) => put(join(hwmon, file), key, scale))) read++;
-    for (const [file, key] of temperatures) put(join(hwmon, file), key, 1e-3);
+    for (const [files, key, convert] of SENSOR_FILES)
+      if (files.some((file) => put(join(hwmon, file), key, convert))) read++;
+    for (const [file, key] of temperatures) put(join(hwmon, file), key, UNIT.milli);
     const fan = Number(text(join(hwmon, 'pwm1')) || Number.NaN);
     const most = Number(text(join(hwmon, 'pwm1_max')) || 255);
     if (Number.isFinite(fan) && most > 0) readings.fan = fan / most;

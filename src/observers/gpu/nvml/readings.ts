@@ -1,6 +1,7 @@
 import { type GpuReadings, THROTTLE_REASONS } from '../sample.ts';
 import { isForGood, NVML } from './codes.ts';
 import { CLOCK_EVENTS, type FieldName, FIELDS, LAYOUT, structVersion, VALUE_READERS } from './layout.ts';
+import { type Convert, UNIT } from '../units.ts';
 import type { NvmlFunction, NvmlLibrary } from './library.ts';
 
 /** What a call answered with; `done` puts the values into the readings. */
@@ -22,17 +23,17 @@ const TEMPERATURE_V1 = structVersion(LAYOUT.temperature.size, 1);
 /** 2^64 - 1: not available. */
 const NONE = 0xffffffffffffffffn;
 
-/** One unsigned int, scaled. */
+/** One unsigned int. */
 const uint =
   (
     call: (library: NvmlLibrary) => NvmlFunction,
     key: keyof GpuReadings,
-    scale: number,
+    convert: Convert,
     ...before: number[]
   ): Read =>
   (library, handle, into) => {
     const code = call(library)(handle, ...before, four);
-    if (code === NVML.SUCCESS) (into as Record<string, number>)[key] = four.readUInt32LE(0) * scale;
+    if (code === NVML.SUCCESS) (into as Record<string, number>)[key] = convert(four.readUInt32LE(0));
     return code;
   };
 
@@ -87,15 +88,15 @@ export const FAST: Readonly<Record<string, Read>> = {
     return code;
   },
   temperature: temperatureRead,
-  power: uint((library) => library.power, 'power', 1e-3),
+  power: uint((library) => library.power, 'power', UNIT.milli),
   energy: (library, handle, into) => {
     const code = library.energy(handle, eight);
     if (code === NVML.SUCCESS) into.energy = Number(eight.readBigUInt64LE(0)) / 1000;
     return code;
   },
-  graphicsClock: uint((library) => library.clock, 'graphicsClock', 1e6, 0),
-  smClock: uint((library) => library.clock, 'smClock', 1e6, 1),
-  memoryClock: uint((library) => library.clock, 'memoryClock', 1e6, 2),
+  graphicsClock: uint((library) => library.clock, 'graphicsClock', UNIT.mega, 0),
+  smClock: uint((library) => library.clock, 'smClock', UNIT.mega, 1),
+  memoryClock: uint((library) => library.clock, 'memoryClock', UNIT.mega, 2),
   clockEvents: (library, handle, into) => {
     const code = library.clockEvents(handle, eight);
     if (code === NVML.SUCCESS) {
@@ -108,8 +109,8 @@ export const FAST: Readonly<Record<string, Read>> = {
 
 /** Every 30 s. */
 export const SLOW: Readonly<Record<string, Read>> = {
-  powerLimit: uint((library) => library.powerLimit, 'powerLimit', 1e-3),
-  fan: uint((library) => library.fan, 'fan', 0.01),
+  powerLimit: uint((library) => library.powerLimit, 'powerLimit', UNIT.milli),
+  fan: uint((library) => library.fan, 'fan', UNIT.percent),
   encoder: codec('encoder'),
   decoder: codec('decoder'),
   eccCorrected: eccErrors('eccCorrected', 0),

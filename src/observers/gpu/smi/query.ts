@@ -1,35 +1,35 @@
 import { type GpuDevice, type GpuReadings, stateOf, THROTTLE_REASONS } from '../sample.ts';
 import { CLOCK_EVENTS } from '../nvml/layout.ts';
+import { type Convert, UNIT } from '../units.ts';
 
 type Put = (readings: GpuReadings, value: number) => void;
 const into =
-  (key: keyof GpuReadings, scale: number): Put =>
+  (key: keyof GpuReadings, convert: Convert): Put =>
   (readings, value) => {
-    (readings as Record<string, number>)[key] = value * scale;
+    (readings as Record<string, number>)[key] = convert(value);
   };
 
-const MIB = 1024 * 1024;
 /** Fields that say which device it is; always asked for, in this order. */
 const IDENTITY = ['index', 'uuid', 'name', 'pci.bus_id', 'driver_version', 'serial'] as const;
 /** Field of `nvidia-smi --query-gpu` → reading. Units with `nounits`: %, MiB, degrees, W, MHz. */
 const READINGS: Readonly<Record<string, Put>> = {
-  'utilization.gpu': into('utilization', 0.01),
-  'utilization.memory': into('memoryController', 0.01),
-  'memory.total': into('memoryTotal', MIB),
-  'memory.used': into('memoryUsed', MIB),
-  'temperature.gpu': into('temperature', 1),
-  'temperature.memory': into('memoryTemperature', 1),
-  'power.draw': into('power', 1),
-  'enforced.power.limit': into('powerLimit', 1),
-  'clocks.gr': into('graphicsClock', 1e6),
-  'clocks.sm': into('smClock', 1e6),
-  'clocks.mem': into('memoryClock', 1e6),
-  'fan.speed': into('fan', 0.01),
+  'utilization.gpu': into('utilization', UNIT.percent),
+  'utilization.memory': into('memoryController', UNIT.percent),
+  'memory.total': into('memoryTotal', UNIT.mebi),
+  'memory.used': into('memoryUsed', UNIT.mebi),
+  'temperature.gpu': into('temperature', UNIT.plain),
+  'temperature.memory': into('memoryTemperature', UNIT.plain),
+  'power.draw': into('power', UNIT.plain),
+  'enforced.power.limit': into('powerLimit', UNIT.plain),
+  'clocks.gr': into('graphicsClock', UNIT.mega),
+  'clocks.sm': into('smClock', UNIT.mega),
+  'clocks.mem': into('memoryClock', UNIT.mega),
+  'fan.speed': into('fan', UNIT.percent),
   'clocks_throttle_reasons.active': (readings, value) => {
     readings.throttle = THROTTLE_REASONS.filter((reason) => (BigInt(value) & CLOCK_EVENTS[reason]) !== 0n);
   },
-  'ecc.errors.corrected.volatile.total': into('eccCorrected', 1),
-  'ecc.errors.uncorrected.volatile.total': into('eccUncorrected', 1),
+  'ecc.errors.corrected.volatile.total': into('eccCorrected', UNIT.plain),
+  'ecc.errors.uncorrected.volatile.total': into('eccUncorrected', UNIT.plain),
 };
 
 /** Every field that can be asked for. */
