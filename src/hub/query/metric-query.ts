@@ -12,7 +12,7 @@ import { merged, statisticByCell } from './distribution.ts';
 import type { Window } from './increase.ts';
 import { quantile } from './quantile.ts';
 import { type CellValues, increaseByCell, rateByCell } from './rate.ts';
-import { type Reading, text } from './reading.ts';
+import { type Reading, attributeOf, text } from './reading.ts';
 
 export interface MetricQuestion extends Window {
   instrument: InstrumentInfo;
@@ -108,8 +108,7 @@ function grouped<Member extends { identity: SeriesIdentity }>(
   if (!by) return all.map((member) => ({ identity: member.identity, members: [member] }));
   const groups = new Map<string, Group<Member>>();
   for (const member of all) {
-    const { attributes, resource } = member.identity;
-    const values = by.map((name) => attributes[name] ?? resource[name] ?? null);
+    const values = by.map((name) => attributeOf(member.identity, name) ?? null);
     const key = JSON.stringify(values.map((value) => (value === null ? null : text(value))));
     const group = groups.get(key);
     if (group) group.members.push(member);

@@ -34,9 +34,18 @@ export function shared(store: Reading): Reading {
 /** True when every attribute is that of the series' points, or else of its resource; compared as strings. */
 export function matches(series: SeriesIdentity, where: Readonly<Record<string, string>>): boolean {
   return Object.entries(where).every(([name, wanted]) => {
-    const value = series.attributes[name] ?? series.resource[name];
+    const value = attributeOf(series, name);
     return value !== undefined && value !== null && text(value) === wanted;
   });
+}
+
+/** An attribute of the points, or else of the resource. Names come from outside: `constructor` is none unless it was sent. */
+export function attributeOf(
+  { attributes, resource }: Pick<SeriesIdentity, 'attributes' | 'resource'>,
+  name: string,
+): unknown {
+  const own = Object.hasOwn(attributes, name) ? attributes[name] : undefined;
+  return own ?? (Object.hasOwn(resource, name) ? resource[name] : undefined);
 }
 
 /** An attribute's value as the API compares and groups it. */

@@ -45,7 +45,7 @@ async function ofRun(
   id: string | undefined,
 ): Promise<Evaluated & { run?: string }> {
   const run = id === undefined ? await newestWith(key, reading) : await reading.run(id);
-  const last = run?.last[key];
+  const last = run && Object.hasOwn(run.last, key) ? run.last[key] : undefined;
   if (!run || !last) return { ...NOTHING };
   const value = asNumber(last.value);
   const ask = { run: run.id, key, x: 'time' as const };

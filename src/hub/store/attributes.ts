@@ -51,7 +51,7 @@ export function canonicalText(attributes: Attributes): string {
 function sorted(value: JsonValue): JsonValue {
   if (value === null || typeof value !== 'object') return value;
   if (Array.isArray(value)) return value.map(sorted);
-  const json: Record<string, JsonValue> = {};
+  const json = Object.create(null) as Record<string, JsonValue>;
   for (const key of Object.keys(value).sort()) json[key] = sorted(value[key]!);
   return json;
 }
@@ -63,7 +63,8 @@ export function matches(
   otherwise?: Record<string, unknown>,
 ): boolean {
   for (const [key, wanted] of where) {
-    const value = Object.hasOwn(attributes, key) ? attributes[key] : otherwise?.[key];
+    const holder = Object.hasOwn(attributes, key) ? attributes : otherwise;
+    const value = holder !== undefined && Object.hasOwn(holder, key) ? holder[key] : undefined;
     if (value === undefined || asText(value) !== wanted) return false;
   }
   return true;

@@ -9,6 +9,7 @@ import {
   groupByAttribute,
   joinSeries,
   laterStart,
+  statisticLine,
 } from '../../../src/dashboard/page/series/metric-lines.ts';
 
 const series = (
@@ -89,6 +90,20 @@ describe('several series of a metric', () => {
       'kind',
     );
     expect([...groups.keys()]).toEqual(['x', 'y', '(none)']);
+  });
+});
+
+describe('a percentile over time', () => {
+  it('keeps each cell of the hub, and is no average of percentiles', () => {
+    const cells = series([
+      [2000, 0.2],
+      [5000, 0.4],
+      [60_000, 0.3],
+    ]);
+    expect(statisticLine([cells], 15_000)).toEqual({ x: [2, 5, 32.5, 60], y: [0.2, 0.4, null, 0.3] });
+    expect(statisticLine([], 15_000)).toEqual({ x: [], y: [] });
+    const line = lineOfEntry(known('api/time_to_first_token'), [answer([cells], 'p95')]);
+    expect(line.y.filter((value) => value !== null)).toEqual([0.2, 0.4, 0.3]);
   });
 });
 

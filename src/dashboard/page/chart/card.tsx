@@ -148,7 +148,7 @@ function Legend(props: ChartCardProps & { row: number | null; shade: Shade }) {
             <span class="name" title={line.label}>
               {line.label}
             </span>
-            <span class={bad === '' ? 'value' : 'value bad'}>{text}</span>
+            {text !== '' && <span class={bad === '' ? 'value' : 'value bad'}>{text}</span>}
             {line.nonFinite !== undefined && line.nonFinite > 0 && (
               <span class="nan-count" title={`${line.nonFinite} values are NaN or infinite`}>
                 ✕ {formatCount(line.nonFinite)} NaN

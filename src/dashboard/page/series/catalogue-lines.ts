@@ -1,7 +1,7 @@
 import type { CatalogueEntry } from '../../../conventions/catalogue.ts';
 import type { MetricAggregation, MetricQueryResponse } from '../../../conventions/hub-api.ts';
 import type { Line } from './columns.ts';
-import { divideLines, exportInterval, type JoinRule, joinSeries } from './metric-lines.ts';
+import { divideLines, exportInterval, type JoinRule, joinSeries, statisticLine } from './metric-lines.ts';
 
 /** One read of `/api/metrics/query`. */
 export interface MetricRead {
@@ -62,7 +62,8 @@ export function lineOfEntry({ source }: CatalogueEntry, answers: readonly Metric
     const invert = source.invert === true;
     return line(first, source.join ?? 'mean', (value) => (invert ? 1 - value : value) * scale);
   }
-  return line(first, source.from === 'rate' ? 'sum' : 'mean', (value) => value * scale);
+  if (source.from === 'rate') return line(first, 'sum', (value) => value * scale);
+  return statisticLine(first.series, stale, (value) => value * scale);
 }
 
 /** Cell of the common grid: one export interval, or what 400 cells over the window need, whichever is longer. */

@@ -48,6 +48,28 @@ export function joinSeries(
   );
 }
 
+/**
+ * The one line of a quantile or a mean, x in seconds, with a break where it was silent for `staleAfter` ms. The hub
+ * has made its cells from all series together: taken together once more, its values would be averages of
+ * percentiles.
+ */
+export function statisticLine(
+  series: readonly MetricSeries[],
+  staleAfter: number,
+  convert: (value: number) => number = (value) => value,
+): Line {
+  const [only] = series;
+  if (only === undefined) return { x: [], y: [] };
+  const y = only.value.map((value) => convert(fromJsonNumber(value)));
+  return breakGaps(
+    {
+      x: only.time.map((time) => time / 1000),
+      y: y.map((value) => (Number.isFinite(value) ? value : null)),
+    },
+    staleAfter / 1000,
+  );
+}
+
 function joinCells(
   cells: ReadonlyMap<number, (number | undefined)[]>,
   width: number,

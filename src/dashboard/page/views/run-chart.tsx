@@ -92,7 +92,7 @@ const planKey = (keys: readonly string[], runs: readonly RunSummary[]): string =
   runs
     .map(
       (run) =>
-        `${run.id} ${run.name} ${run.startedAt} ${run.ranks.join()} ${keys.filter((key) => key in run.last).join()}`,
+        `${run.id} ${run.name} ${run.startedAt} ${run.ranks.join()} ${keys.filter((key) => Object.hasOwn(run.last, key)).join()}`,
     )
     .join('|');
 
@@ -104,7 +104,7 @@ function planLines(keys: readonly string[], runs: readonly RunSummary[]): LinePl
     const ranks: (number | undefined)[] =
       run.ranks.length < 2 ? [undefined] : several ? run.ranks.slice(0, 1) : run.ranks.slice(0, MOST_RANKS);
     keys.forEach((key, keyIndex) => {
-      if (!(key in run.last)) return;
+      if (!Object.hasOwn(run.last, key)) return;
       for (const [rankIndex, rank] of ranks.entries()) {
         const name = several ? (keys.length > 1 ? `${run.name} · ${key}` : run.name) : key;
         plan.push({

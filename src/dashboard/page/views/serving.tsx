@@ -10,7 +10,7 @@ import { useQuery } from '../data/query.ts';
 import { formatCount, formatQuantity } from '../format/quantity.ts';
 import { type Bucket, bucketsOf, quantilePlace } from '../series/buckets.ts';
 import { gridCell, staleAfterOf } from '../series/catalogue-lines.ts';
-import { exportInterval, groupByAttribute, joinSeries } from '../series/metric-lines.ts';
+import { exportInterval, groupByAttribute, joinSeries, statisticLine } from '../series/metric-lines.ts';
 import { LATENCIES, type LatencyMeasure } from '../state/address.ts';
 import { address, go } from '../state/view.ts';
 import { Choice } from './controls.tsx';
@@ -143,11 +143,9 @@ async function readPercentile(
   signal: AbortSignal,
 ): Promise<TimeLine & { count: number }> {
   const answer = await api.metric({ name, agg, where: {} }, span, CELLS, signal);
-  const interval = exportInterval(answer.series, 10_000);
-  const cell = gridCell(answer, interval);
   return {
     label: agg,
-    line: joinSeries(answer.series, 'max', cell, staleAfterOf(Math.max(cell, interval))),
+    line: statisticLine(answer.series, staleAfterOf(exportInterval(answer.series, 10_000))),
     unit: 's',
     count: answer.count ?? 0,
   };
