@@ -35,15 +35,16 @@ export class WandbClient {
     this.#http.close();
   }
 
-  /** The `data` of an operation. */
+  /** The `data` of an operation. `once`: not idempotent, never made twice by itself. */
   async graphql(
     operationName: string,
     query: string,
     variables: Readonly<Record<string, unknown>>,
     signal?: AbortSignal,
+    options: { once?: boolean } = {},
   ): Promise<unknown> {
     const call = this.#json('/graphql', JSON.stringify({ operationName, query, variables }), signal);
-    const reply = await this.#http.call(call);
+    const reply = await this.#http.call({ ...call, ...options });
     if (reply.status < 200 || reply.status > 299) throw replyError(reply, operationName);
     const { data, errors } = parsed(reply, operationName) as {
       data?: unknown;

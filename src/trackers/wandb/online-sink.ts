@@ -279,6 +279,7 @@ export class WandbOnlineSink implements RunSink {
           waitDuration: ALERT_WAIT_MS,
         },
         signal,
+        { once: true },
       );
     } catch (error) {
       // the note itself is in the log already: a lost mail is no reason to send a batch again

@@ -37,7 +37,7 @@ export function frameRecords(records: readonly Uint8Array[], position: number): 
         continue;
       }
       const payload: Uint8Array = rest.subarray(0, room - CHUNK_HEADER);
-      const ends = payload.length === rest.length;
+      const ends: boolean = payload.length === rest.length;
       push(chunkHeader(begun ? (ends ? LAST : MIDDLE) : ends ? FULL : FIRST, payload));
       push(payload);
       begun = true;
