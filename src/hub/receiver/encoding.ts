@@ -1,6 +1,12 @@
-import { createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
+import { constants, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import type { Transform } from 'node:stream';
 import { Refusal } from './refusal.ts';
+
+/**
+ * Largest window of a zstd frame: 2^23 bytes, as RFC 9659 asks of "Content-Encoding: zstd". A frame of a few bytes
+ * would otherwise have 128 MiB set aside for it.
+ */
+const ZSTD_WINDOW_LOG = 23;
 
 /** Decompressors by Content-Encoding; the HTTP "deflate" is the zlib format. zstd is there from Node 22.15. */
 const DECOMPRESSORS: ReadonlyMap<string, () => Transform> = new Map<string, () => Transform>([
@@ -8,7 +14,12 @@ const DECOMPRESSORS: ReadonlyMap<string, () => Transform> = new Map<string, () =
   ['x-gzip', () => createGunzip()],
   ['deflate', () => createInflate()],
   ...(typeof createZstdDecompress === 'function'
-    ? [['zstd', () => createZstdDecompress()] as [string, () => Transform]]
+    ? [
+        [
+          'zstd',
+          () => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG } }),
+        ] as [string, () => Transform],
+      ]
     : []),
 ]);
 const ACCEPTED = [...DECOMPRESSORS.keys()].filter((name) => name !== 'x-gzip').join(', ');

@@ -41,7 +41,7 @@ export function createGate(names: readonly string[], anyAddress: boolean): Gate 
           `This hub is not served under the host "${host.slice(0, 80)}". Use 127.0.0.1 or localhost, or add the name to the option allowedHosts (monitoring.yaml: hub.allowed_hosts).`,
         );
       const origins = valuesOf(rawHeaders, 'origin');
-      if (origins.length > 0 && !origins.every((origin) => isOwn(origin, host)))
+      if (!origins.every((origin) => isOwn(origin, host)) || isFetchOfAnotherPage(rawHeaders))
         throw new HttpError(
           403,
           'foreign_origin',
@@ -67,6 +67,17 @@ function isOwn(origin: string, host: string): boolean {
   if (protocol !== 'http:' && protocol !== 'https:') return false;
   // `URL` leaves a scheme's default port out.
   return from === host || `${from}:${protocol === 'https:' ? 443 : 80}` === host;
+}
+
+/**
+ * True for what a page of another origin has the browser load without an Origin header (images, scripts): it could
+ * not read the answer, but it could keep the hub busy. Following a link to the hub is not that. Source: W3C Fetch
+ * Metadata Request Headers.
+ */
+function isFetchOfAnotherPage(rawHeaders: readonly string[]): boolean {
+  const [site] = valuesOf(rawHeaders, 'sec-fetch-site');
+  if (site === undefined || site === 'same-origin' || site === 'none') return false;
+  return valuesOf(rawHeaders, 'sec-fetch-mode')[0] !== 'navigate';
 }
 
 function valuesOf(rawHeaders: readonly string[], name: string): string[] {

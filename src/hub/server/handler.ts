@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HttpError } from '../api/http-error.ts';
 import type { ApiContext, Route } from '../api/route.ts';
+import { AnswerTooLargeError } from '../store/answer-too-large-error.ts';
 import type { Gate } from './gate.ts';
 import { sendError, sendFile, sendJson, sendText } from './respond.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
@@ -111,7 +112,7 @@ export function createHandler(options: HandlerOptions, otlpOnly: boolean): Handl
 
   /** One failed read is one failed answer; the process and the other clients go on. */
   function fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-    if (!(error instanceof HttpError)) {
+    if (!(error instanceof HttpError) && !(error instanceof AnswerTooLargeError)) {
       // The path only: a query may hold a token.
       const path = (request.url ?? '').split('?')[0];
       log(
@@ -123,14 +124,17 @@ export function createHandler(options: HandlerOptions, otlpOnly: boolean): Handl
       response.destroy();
       return;
     }
-    const told =
-      error instanceof HttpError
-        ? error
-        : new HttpError(500, 'internal', 'The hub could not answer; its log says why.');
+    const told = toldOf(error);
     // A body that nobody reads must not hold up the connection's next request.
     if (request.method !== 'GET' && request.method !== 'HEAD') response.setHeader('connection', 'close');
     sendError(request, response, told);
   }
+}
+
+function toldOf(error: unknown): HttpError {
+  if (error instanceof HttpError) return error;
+  if (error instanceof AnswerTooLargeError) return new HttpError(400, 'too_many_points', error.message);
+  return new HttpError(500, 'internal', 'The hub could not answer; its log says why.');
 }
 
 interface Matched {

@@ -7,6 +7,11 @@ const HEADERS_TIMEOUT = 10_000;
 /** Time in which a whole request must have come, ms. Answers, and event streams with them, may take longer. */
 const REQUEST_TIMEOUT = 30_000;
 
+/** Time in which nothing moves on a connection (a client that does not read its answer), ms. Event streams beat. */
+const IDLE_TIMEOUT = 120_000;
+/** Connections at a time; more are closed at once. */
+const MOST_CONNECTIONS = 1000;
+
 /** A port that could not be listened on. `code` is the system's, such as EADDRINUSE. */
 export class ListenError extends Error {
   readonly code: string;
@@ -46,6 +51,8 @@ export async function listen(
     },
     handler,
   );
+  server.timeout = IDLE_TIMEOUT;
+  server.maxConnections = MOST_CONNECTIONS;
   // Nagle's algorithm would hold back small events.
   server.on('connection', (socket) => socket.setNoDelay(true));
   await new Promise<void>((resolve, reject) => {

@@ -36,7 +36,10 @@ export interface Store {
   series(query: SeriesQuery): Promise<SeriesResponse | undefined>;
 
   instruments(): Promise<InstrumentInfo[]>;
-  /** Points of the number series of a metric that match, per series, oldest first; `maxPoints` as above, 0 = all. */
+  /**
+   * Points of the number series of a metric that match, per series, oldest first; `maxPoints` as above, 0 = all.
+   * Rejects with `AnswerTooLargeError` when that is more than fits in memory.
+   */
   points(query: PointsQuery): Promise<NumberSeries[]>;
   /** Histogram points (explicit and exponential) of the series that match, oldest first. */
   histograms(query: HistogramQuery): Promise<HistogramSeries[]>;

@@ -1,4 +1,4 @@
-import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { constants, createZstdCompress, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ReceiverOptions } from '../../../src/hub/receiver/index.ts';
 import {
@@ -367,6 +367,19 @@ describe('limits', () => {
     });
     expect((await sendLogs(target, noise, { 'content-encoding': 'gzip' })).status).toBe(413);
     expect(target.receiver.stats().inFlightBytes).toBe(0);
+  });
+
+  it('hold for the window that a zstd frame asks for', async () => {
+    const target = await start();
+    const compressed = async (windowLog: number) => {
+      const stream = createZstdCompress({ params: { [constants.ZSTD_c_windowLog]: windowLog } });
+      stream.end(protobuf('a'.repeat(1000)));
+      return Buffer.concat(await stream.toArray());
+    };
+    const headers = { 'content-encoding': 'zstd' };
+    expect((await sendLogs(target, await compressed(23), headers)).status).toBe(200);
+    const refused = await sendLogs(target, await compressed(27), headers);
+    expect([refused.status, refused.body.toString()]).toEqual([400, expect.stringContaining('decompress')]);
   });
 
   it('stop a bomb when it has grown to the limit, not when it is whole', async () => {

@@ -62,6 +62,23 @@ describe('Host and Origin', () => {
     expect([absolute.status, error(absolute.text).code]).toEqual([400, 'bad_target']);
   });
 
+  it('of a page elsewhere are refused also without an Origin: images, scripts; links are followed', async () => {
+    const { hub } = await startFakeHub();
+    const status = async (site: string, mode: string, path = '/api/live') =>
+      (
+        await ask(hub.url + path, {
+          method: 'HEAD',
+          headers: { 'sec-fetch-site': site, 'sec-fetch-mode': mode },
+        })
+      ).status;
+    expect(await status('cross-site', 'no-cors')).toBe(403);
+    expect(await status('same-site', 'no-cors')).toBe(403);
+    expect(await status('cross-site', 'cors', '/app.js')).toBe(403);
+    expect(await status('cross-site', 'navigate', '/')).toBe(200);
+    expect(await status('same-origin', 'cors')).toBe(200);
+    expect(await status('none', 'navigate', '/')).toBe(200);
+  });
+
   it('null as origin (a sandboxed page, a file) is foreign', async () => {
     const { hub } = await startFakeHub();
     expect((await ask(`${hub.url}/api/runs`, { headers: { origin: 'null' } })).status).toBe(403);

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ListenError } from '../../../src/hub/server/listen.ts';
+import { AnswerTooLargeError } from '../../../src/hub/store/answer-too-large-error.ts';
 import { SECURITY_HEADERS } from '../../../src/hub/server/security-headers.ts';
 import { FakeStore, gauge, runDetail } from '../fake-store.ts';
 import { ask, startFakeHub } from '../running-hub.ts';
@@ -68,6 +69,39 @@ describe('methods and errors', () => {
     expect(logged.join()).not.toContain('hush-hush');
     store.failing = undefined;
     expect((await ask(`${hub.url}/api/runs`)).status).toBe(200);
+  });
+
+  it('refuses an answer that would not fit, with what to do, and has nothing to log', async () => {
+    const { hub, store, logged } = await startFakeHub();
+    store.numbers = [gauge('big', [[1, 1]])];
+    store.points = () => Promise.reject(new AnswerTooLargeError('big has too many points; ask for less.'));
+    const reply = await ask(`${hub.url}/api/metrics/query?name=big&agg=value`);
+    expect([reply.status, JSON.parse(reply.text)]).toEqual([
+      400,
+      { error: { code: 'too_many_points', message: 'big has too many points; ask for less.' } },
+    ]);
+    expect(logged).toEqual([]);
+  });
+
+  it('takes names of attributes and keys as names, whatever they are', async () => {
+    const { hub, store } = await startFakeHub();
+    store.numbers = [gauge('m', [[Date.now() - 1000, 7]], JSON.parse('{"__proto__":"p","constructor":"c"}'))];
+    store.details = [runDetail('r1')];
+    const seriesOf = async (query: string) =>
+      (JSON.parse((await ask(`${hub.url}/api/metrics/query?name=m&${query}`)).text) as { series: unknown[] })
+        .series.length;
+    expect(await seriesOf('attr.__proto__=p')).toBe(1);
+    expect(await seriesOf('attr.constructor=c')).toBe(1);
+    expect(await seriesOf('attr.toString=c')).toBe(0);
+    const { tiles } = JSON.parse(
+      (await ask(`${hub.url}/api/tiles?run=r1&keys=constructor,__proto__,toString`)).text,
+    ) as { tiles: { value: unknown; time: unknown }[] };
+    expect(tiles.map(({ value, time }) => [value, time])).toEqual([
+      [null, null],
+      [null, null],
+      [null, null],
+    ]);
+    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
 
   it('survives a client that goes away in the middle of a large answer', async () => {

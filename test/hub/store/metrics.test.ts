@@ -1,6 +1,9 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
+import { AnswerTooLargeError } from '../../../src/hub/store/answer-too-large-error.ts';
+import { readPoints } from '../../../src/hub/store/read/read-metrics.ts';
+import { ReadDatabase } from '../../../src/hub/store/read/sql.ts';
 import { encodeAttributes } from '../../../src/otlp/index.ts';
 import { opened, temporaryDirectory } from './opened.ts';
 import { gauge, metrics, put, RESOURCE, T0 } from './requests.ts';
@@ -188,4 +191,23 @@ test('a slow series gets whole chunks: small ones are joined when more is sealed
   const database = new DatabaseSync(join(store.directory, 'hub.db'), { readOnly: true });
   expect(database.prepare('SELECT count(*) AS n FROM chunk').get()).toEqual({ n: 1 });
   database.close();
+});
+
+test('an answer of more points than fit is refused in words, and the store lives on', async () => {
+  const file = join(temporaryDirectory(), 'hub.db');
+  const store = opened({ dataDir: dirname(file) });
+  const points = Array.from({ length: 100 }, (_, i) => ({
+    time: T0 + i,
+    value: i,
+    attributes: { k: i % 2 },
+  }));
+  await put(store, gauge('m', points));
+  await store.close();
+  const db = new ReadDatabase(new DatabaseSync(file, { readOnly: true }));
+  const query = { name: 'm', ...everything };
+  expect(() => readPoints(db, query, [], 99)).toThrow(AnswerTooLargeError);
+  expect(() => readPoints(db, query, [], 99)).toThrow(/m has more than 99 points .* fewer series/);
+  expect(readPoints(db, { ...query, maxPoints: 40 }, [], 99)).toHaveLength(2);
+  expect(readPoints(db, query, [], 100)).toHaveLength(2);
+  db.database.close();
 });

@@ -79,5 +79,6 @@ export interface ReadRequest<Q extends Question = Question> {
 export type ReadReply = { id: number } & (
   | { answer: unknown }
   | { stale: true }
-  | { error: { message: string; stack: string | undefined } }
+  /** `tooLarge`: the question asks for more than fits (`AnswerTooLargeError`). */
+  | { error: { message: string; stack: string | undefined; tooLarge: boolean } }
 );

@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { AnswerTooLargeError } from '../answer-too-large-error.ts';
 import { StoreUnavailableError } from '../unavailable-error.ts';
 import type { Question, Questions, ReadReply, ReadRequest } from './protocol.ts';
 
@@ -95,7 +96,8 @@ export class ReadClient {
           refuse(new Error('The store was sealed again and again during a read.')),
         );
     } else if ('error' in reply) {
-      const error = new Error(reply.error.message);
+      const { message, tooLarge } = reply.error;
+      const error = tooLarge ? new AnswerTooLargeError(message) : new Error(message);
       if (reply.error.stack !== undefined) error.stack = reply.error.stack;
       this.#finish(({ refuse }) => refuse(error));
     } else {

@@ -1,4 +1,5 @@
 import type { InstrumentInfo } from '../../../conventions/index.ts';
+import { AnswerTooLargeError } from '../answer-too-large-error.ts';
 import { decodeHistogramChunk, type HistogramRow } from '../chunks/histogram-chunk.ts';
 import { decodeNumberChunk, type NumberColumns } from '../chunks/number-chunk.ts';
 import { type ChunkRow, SELECT_CHUNK } from '../metrics/series.ts';
@@ -37,14 +38,22 @@ export function readInstruments(db: ReadDatabase, lastSeen: ReadonlyMap<number, 
   }));
 }
 
-/** Series without a point in the range are left out. */
+/** Most points of one answer, all series together: 24 bytes each, in two threads, and three times that as JSON. */
+export const MOST_ANSWERED_POINTS = 10_000_000;
+
+/**
+ * Series without a point in the range are left out.
+ * @throws AnswerTooLargeError
+ */
 export function readPoints(
   db: ReadDatabase,
   query: PointsQuery,
   live: readonly LiveNumbers[],
+  mostPoints = MOST_ANSWERED_POINTS,
 ): NumberSeries[] {
   const unsealed = new Map(live.map((one) => [one.series, one]));
   const found: NumberSeries[] = [];
+  let answered = 0;
   for (const { id, kind, ...stored } of matchingSeries(db, query, ['gauge', 'sum'])) {
     const identity = seenSince(stored, unsealed.get(id));
     const columns = numbersBetween(db, id, query, unsealed.get(id)?.heads ?? []);
@@ -53,6 +62,12 @@ export function readPoints(
     const end = Math.max(begin, upperBound(columns.time, query.to));
     if (end === begin) continue;
     const total = end - begin;
+    answered += query.maxPoints === 0 ? total : Math.min(total, query.maxPoints);
+    if (answered > mostPoints)
+      throw new AnswerTooLargeError(
+        `${query.name} has more than ${mostPoints} points in this time, all series together; ask for a shorter time, ` +
+          'fewer series, or fewer points of each (maxPoints).',
+      );
     const series = { ...identity, kind: kind as NumberSeries['kind'], total };
     if (query.maxPoints === 0 || total <= query.maxPoints) {
       found.push({

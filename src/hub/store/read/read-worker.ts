@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { AnswerTooLargeError } from '../answer-too-large-error.ts';
 import { readHistograms, readInstruments, readPoints } from './read-metrics.ts';
 import { readRuns, readRunState } from './read-runs.ts';
 import { readSteps } from './read-steps.ts';
@@ -61,7 +62,7 @@ function checkpoint(id: number): ReadReply {
 
 function failed(id: number, error: unknown): ReadReply {
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  return { id, error: { message, stack } };
+  return { id, error: { message, stack, tooLarge: error instanceof AnswerTooLargeError } };
 }
 
 function answer(db: ReadDatabase, { id, question, generation, ask }: ReadRequest): ReadReply {
