@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { ConfigError, type LoadedConfig, loadConfig } from '../config/index.ts';
 import { ENV, parseSize } from '../conventions/index.ts';
 import { type Hub, type HubOptions, HubOptionsError, ListenError, startHub } from '../hub/index.ts';
+import { configuredTrackers } from '../trackers/index.ts';
 import { CommandFailed, print, say } from './output.ts';
 import { signalled } from './signalled.ts';
 import { writeTokenFile } from './token-file.ts';
@@ -88,8 +89,17 @@ export function hubOptions(flags: HubFlags, env: NodeJS.ProcessEnv): HubOptions 
     ...(auth === undefined ? {} : { auth }),
     ...(slo ? { slo } : {}),
     dashboard: config.dashboard,
+    trackers: trackersOf(config),
     log: (level, message) => say(`hub: ${level === 'info' ? '' : `${level}: `}${message}`),
   };
+}
+
+function trackersOf({ experiment_tracking: section }: LoadedConfig['config']): HubOptions['trackers'] {
+  try {
+    return configuredTrackers(section);
+  } catch (error) {
+    throw new CommandFailed(error instanceof Error ? error.message : String(error), 2);
+  }
 }
 
 /** @param file as the user named it; without a name the default file is read when it is there */

@@ -1,0 +1,2 @@
+export { type BridgeOptions, TrackerBridge } from './bridge.ts';
+export { bridgedStore } from './bridged-store.ts';
