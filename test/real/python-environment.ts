@@ -45,3 +45,13 @@ export async function pythonOrSkip(what: string): Promise<string | undefined> {
   console.log(line);
   return undefined;
 }
+
+/** The Python with every counterpart of test/real/requirements.txt (`npm run real:install`); else as above. */
+export function realPythonOrSkip(what: string): string | undefined {
+  const folder = pythonEnvironment() as string;
+  if (existsSync(join(folder, '.complete'))) return join(folder, 'bin', 'python');
+  const line = `skipped: ${what}: npm run real:install has not made the Python environment`;
+  if (process.env['CI'] === 'true') throw new Error(line);
+  console.log(line);
+  return undefined;
+}
