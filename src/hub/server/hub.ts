@@ -1,4 +1,7 @@
+import { join } from 'node:path';
+import { readTrackers, type Tracker } from '../../trackers/index.ts';
 import { ROUTES } from '../api/routes.ts';
+import { bridgedStore, TrackerBridge } from '../bridge/index.ts';
 import { createLiveFeed } from '../live/feed.ts';
 import type { OtlpReceiver, ReceiverOptions } from '../receiver/index.ts';
 import type { Store, StoreOptions } from '../store/store.ts';
@@ -11,6 +14,7 @@ import {
   DEFAULT_OTLP_PORT,
   DEFAULT_PORT,
   type HubOptions,
+  HubOptionsError,
   objectives,
   protection,
 } from './options.ts';
@@ -57,6 +61,7 @@ export async function assembleHub(parts: HubParts, options: HubOptions): Promise
       'warn',
       `listening on ${host} without a token (allowInsecure): everybody who reaches it can read and write`,
     );
+  const trackers = trackersOf(options, log);
   const startedAt = now();
   const responses = createResponseCounts();
   let serving: Serving | undefined;
@@ -94,7 +99,12 @@ export async function assembleHub(parts: HubParts, options: HubOptions): Promise
     await Promise.all(listeners.map((listener) => listener.stop(0)));
     throw error;
   }
-  const opened = store;
+  const { dataDir = DEFAULT_DATA_DIR } = options;
+  const bridge =
+    trackers.length === 0
+      ? undefined
+      : new TrackerBridge({ dir: join(dataDir, 'trackers'), trackers, log, now });
+  const opened = bridge ? bridgedStore(store, bridge) : store;
   const receive = parts.createReceiver({ store: opened, token: otlpToken, log });
   const live = createLiveFeed({ store: opened, version: parts.version, now, log });
   const exposition = () =>
@@ -127,6 +137,8 @@ export async function assembleHub(parts: HubParts, options: HubOptions): Promise
     live.close();
     await Promise.all(listeners.map((listener) => listener.stop(GRACE)));
     serving = undefined;
+    // what trackers have not got yet waits in its spool
+    await bridge?.stop();
     await opened.close();
   }
   return {
@@ -137,6 +149,20 @@ export async function assembleHub(parts: HubParts, options: HubOptions): Promise
     store: opened,
     stop: () => (stopped ??= stop()),
   };
+}
+
+/** @throws `HubOptionsError` for a tracker that cannot be. */
+function trackersOf(options: HubOptions, log: NonNullable<HubOptions['log']>): Tracker[] {
+  try {
+    return readTrackers(options.trackers ?? [], {
+      env: process.env,
+      warn: (message) => log('warn', `trackers: ${message}`),
+    });
+  } catch (error) {
+    throw new HubOptionsError(`trackers: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 /** The second port. The default one may belong to a Collector: then the first port is enough. */

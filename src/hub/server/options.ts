@@ -1,3 +1,4 @@
+import type { TrackerOptions } from '../../trackers/index.ts';
 import { ENV } from '../../conventions/index.ts';
 import type { Objectives } from '../query/summary.ts';
 import type { DashboardOptions } from './dashboard-settings.ts';
@@ -42,6 +43,8 @@ export interface HubOptions {
     | undefined;
   /** What the page begins with when its address says nothing, as in monitoring.yaml; default 5 s, 1 h, live. */
   dashboard?: DashboardOptions | undefined;
+  /** Experiment trackers that every run is forwarded to, as `startRun` takes them. */
+  trackers?: readonly TrackerOptions[] | undefined;
   log?: ((level: 'info' | 'warn' | 'error', message: string) => void) | undefined;
   /** Folder of the page's bundle. */
   pageDir?: string | undefined;
@@ -51,8 +54,8 @@ export interface HubOptions {
 
 /** Options that cannot be: the message says which, and what can. */
 export class HubOptionsError extends Error {
-  constructor(message: string) {
-    super(message);
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
     this.name = 'HubOptionsError';
   }
 }
