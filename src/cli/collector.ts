@@ -229,7 +229,10 @@ async function install(flags: {
       return;
     }
     say('building the Collector of llm-otel with Go; the first time takes minutes ...');
-    const { path, built } = await buildCollector({ env: process.env, log: say });
+    const { path, built } = await buildCollector({
+      env: process.env,
+      log: (line) => line.startsWith('go: downloading') || say(line),
+    });
     if (!built) say('it is there already');
     print(path);
   } catch (error) {

@@ -53,7 +53,7 @@ async function up(flags: UpFlags): Promise<void> {
   try {
     const { plan } = readPlan(
       flags,
-      { ...process.env, ...(hub.token === undefined ? {} : { LLM_OTEL_HUB_TOKEN: hub.token }) },
+      { ...process.env, ...tokenOf(hub.token ?? flags.token) },
       { HUB_ENDPOINT: flags.hubEndpoint ?? hub.url },
     );
     const running = runCollector({
@@ -83,4 +83,8 @@ async function up(flags: UpFlags): Promise<void> {
     await hub.stop();
   }
   if (problem) throw new CommandFailed(problem.message);
+}
+
+function tokenOf(token: string | undefined): Record<string, string> {
+  return token === undefined ? {} : { LLM_OTEL_HUB_TOKEN: token };
 }
