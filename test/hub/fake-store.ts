@@ -165,7 +165,7 @@ export class FakeStore implements Store {
   stats() {
     return {
       appended: { requests: 1, points: 2, spans: 3, logRecords: 4, runRecords: 5 },
-      duplicates: { points: 0, spans: 0, runRecords: 0 },
+      duplicates: { points: 0, spans: 0, runRecords: 0, logRecords: 0 },
       rejected: { 'a "quoted"\\reason\nof two lines': 7 },
       series: 1,
       bytesOnDisk: 10,

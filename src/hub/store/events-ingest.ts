@@ -40,24 +40,41 @@ export class EventsIngest {
   #event(record: LogRecord, resource: number, sequence: number, item: number, arrival: number): void {
     this.#rows.begin();
     const nanos = record.timeUnixNano === 0n ? record.observedTimeUnixNano : record.timeUnixNano;
-    this.#rows
+    const time = nanos === 0n ? arrival : millisOf(nanos);
+    const body = JSON.stringify(toJson(record.body ?? null));
+    const attributes = JSON.stringify(attributesToJson(record.attributes));
+    // OTLP gives a log record no identity. One that another request brought with the same time and content is a
+    // resend; two alike within a request are two.
+    const { changes } = this.#rows
       .sql(
         'INSERT INTO event (sequence, item, time, name, severity, severity_text, body, attributes, trace, span, resource) ' +
-          'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+          'SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM event WHERE name = ? AND time = ? ' +
+          'AND sequence <> ? AND resource = ? AND severity = ? AND body = ? AND attributes = ? AND trace = ? AND span = ?) ' +
+          'ON CONFLICT DO NOTHING',
       )
       .run(
         sequence,
         item,
-        nanos === 0n ? arrival : millisOf(nanos),
+        time,
         record.eventName,
         record.severityNumber,
         record.severityText,
-        JSON.stringify(toJson(record.body ?? null)),
-        JSON.stringify(attributesToJson(record.attributes)),
+        body,
+        attributes,
         record.traceId,
         record.spanId,
         resource,
+        record.eventName,
+        time,
+        sequence,
+        resource,
+        record.severityNumber,
+        body,
+        attributes,
+        record.traceId,
+        record.spanId,
       );
-    this.#tally.appended.logRecords++;
+    if (Number(changes) === 0) this.#tally.duplicates.logRecords++;
+    else this.#tally.appended.logRecords++;
   }
 }

@@ -169,7 +169,7 @@ export interface StepsSince {
 export interface StoreStats {
   /** Since the start of this process. */
   appended: { requests: number; points: number; spans: number; logRecords: number; runRecords: number };
-  duplicates: { points: number; spans: number; runRecords: number };
+  duplicates: { points: number; spans: number; runRecords: number; logRecords: number };
   /** By reason: series limit, attribute limit, ... */
   rejected: Record<string, number>;
   series: number;

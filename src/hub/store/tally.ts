@@ -10,7 +10,7 @@ export class Tally {
     logRecords: 0,
     runRecords: 0,
   };
-  readonly duplicates: StoreStats['duplicates'] = { points: 0, spans: 0, runRecords: 0 };
+  readonly duplicates: StoreStats['duplicates'] = { points: 0, spans: 0, runRecords: 0, logRecords: 0 };
   readonly rejected: Record<string, number> = {};
   #request = new Map<string, number>();
 
