@@ -57,6 +57,11 @@ export function reportText(report: SyncReport): string {
       journal.interrupted ? 'its process was gone: ended as interrupted' : undefined,
       journal.problems.length > 0 ? `${journal.problems.length} lines could not be read` : undefined,
       journal.message || undefined,
+      ...journal.trackers.map(({ sink, target, status, sent, lag, lastError }) =>
+        status === 'current'
+          ? `${sent} records to ${sink} (${target})`
+          : `${sink} (${target}) lacks ${lag} records: ${lastError ?? status}`,
+      ),
     ].filter((fact) => fact !== undefined);
     const what = `${visible(journal.project)}/${visible(journal.name)} (${journal.runId}, rank ${journal.rank})`;
     return `${what}: ${STATES[journal.state]}${facts.length > 0 ? `; ${facts.join('; ')}` : ''}`;

@@ -33,7 +33,7 @@ export {
 export { configuredTrackers, type ExperimentTracking } from './configured.ts';
 export { RunForwarders, type RunForwardersOptions } from './forwarder/run-forwarders.ts';
 export { SinkForwarder, sinkKey, type ForwarderOptions } from './forwarder/forwarder.ts';
-export { SINKS_FILE, SinkCursorFile } from './forwarder/cursor-file.ts';
+export { SINKS_FILE, SinkCursorFile, type TrackerDescription } from './forwarder/cursor-file.ts';
 export type { SinkHealth, SinkStatus } from './forwarder/health.ts';
 export type { ForwardSource, SourceEntry, SourceLimit } from './forwarder/source.ts';
 export type { SinkBackOff } from './forwarder/back-off.ts';

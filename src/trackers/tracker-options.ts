@@ -1,3 +1,4 @@
+import type { TrackerDescription } from './forwarder/cursor-file.ts';
 import type { Selection } from './forwarder/selection.ts';
 import { createSelector } from './forwarder/selection.ts';
 import type { Platform, PlatformContext } from './platform.ts';
@@ -33,6 +34,8 @@ export interface Tracker {
   readonly selection: Selection;
   readonly onSinkError: 'spool' | 'warn' | 'throw';
   readonly ranks: 'first' | 'all';
+  /** What it takes to make it again in another process; undefined for a sink of the program's own. No secrets. */
+  readonly description?: TrackerDescription;
   /** A sink for one rank of a run; undefined when the platform is switched off. */
   create(run: Pick<SinkRun, 'id' | 'rank'>): RunSink | undefined;
 }
@@ -58,8 +61,33 @@ export function readTrackers(trackers: readonly TrackerOptions[], context: Platf
     const base = { selection, onSinkError, ranks };
     if ('sink' in options) return { ...base, name: 'sink', create: options.sink };
     const platform = platformOf(options.platform);
-    return { ...base, name: options.platform, create: () => platform(options, context) };
+    return {
+      ...base,
+      name: options.platform,
+      description: description(options),
+      create: () => platform(options, context),
+    };
   });
+}
+
+const SECRET = /key$|password|secret|token|credential/i;
+
+/** The options that can be written down: plain values, and none that may be a secret (those come from the environment). */
+function description(options: { readonly platform: string }): TrackerDescription {
+  const plain = Object.entries(options).filter(([name, value]) => !SECRET.test(name) && isPlain(value));
+  return {
+    platform: options.platform,
+    ...Object.fromEntries(
+      plain.map(([name, value]) => [
+        name,
+        typeof value === 'string' ? value.replace(/\/\/[^/@]*@/, '//') : value,
+      ]),
+    ),
+  };
+}
+
+function isPlain(value: unknown): boolean {
+  return Array.isArray(value) ? value.every(isPlain) : ['string', 'number', 'boolean'].includes(typeof value);
 }
 
 function platformOf(name: string): (options: object, context: PlatformContext) => RunSink | undefined {

@@ -7,8 +7,10 @@ import { CursorFile } from './journal/cursor.ts';
 import { type JournalInfo, listJournals } from './journal/list.ts';
 import { acquireLock, type FolderLock } from './journal/lock.ts';
 import { type Past, readPast } from './journal/past.ts';
+import type { SinkHealth } from '../trackers/index.ts';
 import type { JournalProblem } from './journal/reader.ts';
 import { encodeRecord } from './journal/record.ts';
+import { syncTrackers } from './sync-trackers.ts';
 import { JournalWriter } from './journal/writer.ts';
 
 export interface SyncOptions {
@@ -27,6 +29,8 @@ export interface SyncOptions {
   /** Failures in a row before a receiver is given up. Default 3. */
   patience?: number;
   backOff?: BackOff;
+  /** What trackers have to say; the journals' `trackers` tell where they stand. */
+  onTrackerTrouble?: (message: string) => void;
   env?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -57,6 +61,8 @@ export interface SyncedJournal {
   readonly interrupted: boolean;
   /** Lines that could not be read: torn ends, damage. */
   readonly problems: readonly JournalProblem[];
+  /** Trackers that the run's process had left behind, and where they stand now. */
+  readonly trackers: readonly SinkHealth[];
   readonly message: string;
 }
 
@@ -68,7 +74,7 @@ export interface SyncReport {
   readonly sent: number;
   readonly refused: number;
   readonly live: number;
-  /** Journals that were not delivered whole. */
+  /** Journals that were not delivered whole, to the receiver or to a tracker. */
   readonly failed: number;
 }
 
@@ -111,7 +117,9 @@ export async function syncJournals(options: SyncOptions = {}): Promise<SyncRepor
     sent: sum(({ sent }) => sent),
     refused: sum(({ refused }) => refused),
     live: sum(({ state }) => (state === 'live' ? 1 : 0)),
-    failed: sum(({ state }) => (state === 'failed' ? 1 : 0)),
+    failed: sum(({ state, trackers }) =>
+      state === 'failed' || trackers.some(({ status }) => status !== 'current') ? 1 : 0,
+    ),
   };
 }
 
@@ -126,7 +134,19 @@ async function syncJournal(
   down: string | undefined,
 ): Promise<{ journal: SyncedJournal; down: string | undefined }> {
   const { runId, rank, name, project, dir } = info;
-  const base = { runId, rank, name, project, dir, sent: 0, refused: 0, interrupted: false, problems: [] };
+  const base: Omit<SyncedJournal, 'state' | 'message'> = {
+    runId,
+    rank,
+    name,
+    project,
+    dir,
+    sent: 0,
+    refused: 0,
+    interrupted: false,
+    problems: [],
+    trackers: [],
+  };
+  let trackers: readonly SinkHealth[] = [];
   let lock: FolderLock | undefined;
   try {
     lock = acquireLock(dir);
@@ -151,15 +171,31 @@ async function syncJournal(
     interrupted = past.ended === undefined;
     if (interrupted) appendEnd(dir, past);
     const lastSeq = past.lastSeq + (interrupted ? 1 : 0);
+    trackers = await syncTrackers({
+      dir,
+      run: past.run,
+      rank: past.rank,
+      attempt: past.attempt,
+      lastSeq,
+      env: options.env ?? process.env,
+      patience: options.patience ?? 3,
+      onTrouble: options.onTrackerTrouble ?? (() => {}),
+    });
     const cursor = new CursorFile(dir);
     const acknowledged = options.all ? { seq: -1, refused: [] } : cursor.get(exporter.url);
     if (acknowledged.seq >= lastSeq)
       return {
-        journal: { ...base, interrupted, state: 'nothing', message: 'The receiver has it already.' },
+        journal: {
+          ...base,
+          interrupted,
+          trackers,
+          state: 'nothing',
+          message: 'The receiver has it already.',
+        },
         down,
       };
     if (down !== undefined)
-      return { journal: { ...base, interrupted, problems, state: 'failed', message: down }, down };
+      return { journal: { ...base, interrupted, problems, trackers, state: 'failed', message: down }, down };
     let sent = 0;
     const sender = new Sender({
       exporter,
@@ -186,13 +222,14 @@ async function syncJournal(
         refused: state.refused,
         interrupted,
         problems,
+        trackers,
         message,
       },
       down: state.state === 'unavailable' || state.state === 'unauthorized' ? message : undefined,
     };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { journal: { ...base, interrupted, problems, state: 'failed', message }, down };
+    return { journal: { ...base, interrupted, problems, trackers, state: 'failed', message }, down };
   } finally {
     await source.close();
     lock.release();

@@ -51,7 +51,7 @@ export function spoolEntry(record: RunRecord, seq: number, first: boolean): Spoo
           path: textOf(attributes[ATTR.artifactPath]) ?? '',
           size: wholeOf(attributes[ATTR.artifactSize], 0),
           sha256: textOf(attributes[ATTR.artifactSha256]) ?? '',
-          metadata: readMap(body) as SinkMap,
+          metadata: readMap(body),
         },
       };
     case EVENT.runEnd: {
@@ -60,7 +60,7 @@ export function spoolEntry(record: RunRecord, seq: number, first: boolean): Spoo
         records: [],
         end: {
           status: RUN_STATUSES.includes(status) ? status : 'finished',
-          summary: readMap(body) as SinkMap,
+          summary: readMap(body),
           time,
         },
       };

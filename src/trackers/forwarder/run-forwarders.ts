@@ -54,6 +54,7 @@ export class RunForwarders {
         }
         keys.add(key);
         const progress = options.cursors.get(key);
+        this.#describe(key, tracker);
         this.#members.push({
           tracker,
           saved: progress,
@@ -73,6 +74,15 @@ export class RunForwarders {
       } catch (error) {
         this.#onTrouble(`The tracker ${tracker.name} is left out: ${messageOf(error)}`);
       }
+    }
+  }
+
+  #describe(key: string, { description }: Tracker): void {
+    if (!description) return;
+    try {
+      this.#cursors.describe(key, description);
+    } catch {
+      // a disk that takes nothing: the first save tells it
     }
   }
 
