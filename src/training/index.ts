@@ -23,3 +23,4 @@ export {
 export type { JournalRecord, PlainMap, PlainValue } from './journal/record.ts';
 export type { SegmentHeader } from './journal/segment.ts';
 export { type ExportReport, exportJournal, sinkRecords } from './export.ts';
+export * from './tracker/index.ts';

@@ -69,7 +69,14 @@ describe.skipIf(python === undefined)('what runs export writes', () => {
     const server = spawn(
       python as string,
       [
-        ...['-m', 'tensorboard.main', '--logdir', logs, '--host', '127.0.0.1', '--port', '0'],
+        '-m',
+        'tensorboard.main',
+        '--logdir',
+        logs,
+        '--host',
+        '127.0.0.1',
+        '--port',
+        '0',
         `--load_fast=${fast}`,
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },

@@ -28,8 +28,10 @@ export interface ExportFormat {
   open(out: string | Writable, ranks: number): Promise<RunExport>;
 }
 
+export type ExportFormatName = 'json' | 'csv' | 'sqlite' | 'tensorboard' | 'parquet';
+
 /** Formats of `llm-otel runs export`. */
-export const EXPORT_FORMATS = {
+export const EXPORT_FORMATS: Readonly<Record<ExportFormatName, ExportFormat>> = {
   json: {
     help: 'JSON lines, one record a line',
     output: 'text',
@@ -78,8 +80,7 @@ export const EXPORT_FORMATS = {
         return { sink: () => file.sink(), finish: () => file.finish(), discard: () => file.discard() };
       }),
   },
-} as const satisfies Record<string, ExportFormat>;
-export type ExportFormatName = keyof typeof EXPORT_FORMATS;
+};
 
 async function textExport(
   out: string | Writable,

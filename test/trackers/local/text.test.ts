@@ -101,7 +101,7 @@ describe('a run as JSON lines', () => {
 
   it('is written to a file whose folder need not exist', async () => {
     const path = join(temporaryFolder(), 'new', 'run.jsonl');
-    const target = await EXPORT_FORMATS.json.open(path);
+    const target = await EXPORT_FORMATS.json.open(path, 1);
     const report = await exportJournal(await recorded(), target.sink(0));
     await target.finish();
     expect(report).toMatchObject({ records: 8, status: 'failed', problems: [] });

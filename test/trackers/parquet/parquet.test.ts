@@ -32,7 +32,7 @@ describe('a run as Parquet', () => {
       ['end', 'status', null, 'failed'],
     ]);
     expect(rows[3]).toMatchObject({ run: 'run-1', rank: 0n, seq: 1n, step: 1n });
-    expect((rows[6]?.['time'] as Date).getTime()).toBe(STARTED + 3);
+    expect(Number(rows[6]?.['time'])).toBe(STARTED + 3);
     const metadata = await readParquetMetadata(path);
     expect(JSON.parse(metadata['llm-otel.runs'] ?? '')).toMatchObject([{ id: 'run-1', project: 'llm' }]);
   });
