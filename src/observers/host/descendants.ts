@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { ownHelpers } from '../own-helpers.ts';
-import { pageSizeOf, parseProcessStat, type ProcessStat } from './parse-process.ts';
+import { pageSizeOf, parseProcessStat, parseResidentPages, type ProcessStat } from './parse-process.ts';
 import { ProcFile } from './proc-file.ts';
 import type { ChildrenReading } from './snapshot.ts';
 
@@ -8,7 +8,8 @@ import type { ChildrenReading } from './snapshot.ts';
 const MAX_PROCESSES = 2000;
 
 interface Descendant {
-  readonly file: ProcFile;
+  readonly stat: ProcFile;
+  readonly memory: ProcFile;
   cpuUser: number;
   cpuSystem: number;
   openFiles: number;
@@ -47,16 +48,18 @@ export class Descendants {
         waiting.push(child);
       }
     }
-    for (const [pid, { file }] of this.#known) {
-      if (found.has(pid)) continue;
-      file.close();
-      this.#known.delete(pid);
-    }
+    for (const pid of this.#known.keys()) if (!found.has(pid)) this.#forget(pid);
     for (const pid of found) {
       let known = this.#known.get(pid);
       if (!known) {
-        const file = new ProcFile(`${this.#proc}/${pid}/stat`);
-        known = { file, cpuUser: 0, cpuSystem: 0, openFiles: 0, startedAt: undefined };
+        known = {
+          stat: new ProcFile(`${this.#proc}/${pid}/stat`),
+          memory: new ProcFile(`${this.#proc}/${pid}/statm`),
+          cpuUser: 0,
+          cpuSystem: 0,
+          openFiles: 0,
+          startedAt: undefined,
+        };
         this.#known.set(pid, known);
       }
       known.openFiles = list(`${this.#proc}/${pid}/fd`).length;
@@ -69,18 +72,17 @@ export class Descendants {
     let threads = 0;
     let openFiles = 0;
     for (const [pid, known] of this.#known) {
-      const text = known.file.read();
+      const text = known.stat.read();
       const stat = text === undefined ? undefined : parseProcessStat(text);
       // The number may have gone to another process since.
       const isOther = stat !== undefined && stat.startedAt !== (known.startedAt ??= stat.startedAt);
       if (!stat || stat.isZombie || isOther) {
         if (stat && !isOther) this.#count(known, stat);
-        known.file.close();
-        this.#known.delete(pid);
+        this.#forget(pid);
         continue;
       }
       this.#count(known, stat);
-      residentPages += stat.residentPages;
+      residentPages += parseResidentPages(known.memory.read() ?? '') ?? 0;
       threads += stat.threads;
       openFiles += known.openFiles;
     }
@@ -97,8 +99,13 @@ export class Descendants {
   }
 
   close(): void {
-    for (const { file } of this.#known.values()) file.close();
-    this.#known.clear();
+    for (const pid of this.#known.keys()) this.#forget(pid);
+  }
+
+  #forget(pid: number): void {
+    this.#known.get(pid)?.stat.close();
+    this.#known.get(pid)?.memory.close();
+    this.#known.delete(pid);
   }
 
   #count(known: Descendant, { cpuUser, cpuSystem }: ProcessStat): void {

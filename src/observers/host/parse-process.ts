@@ -9,7 +9,7 @@ export function pageSizeOf(auxv: Buffer | undefined): number {
 /** USER_HZ, see parse-cpu.ts. */
 const TICKS_PER_SECOND = 100;
 
-/** CPU in seconds, memory in pages, totals since the process started. */
+/** CPU in seconds, totals since the process started. */
 export interface ProcessStat {
   readonly parent: number;
   readonly minorFaults: number;
@@ -20,7 +20,6 @@ export interface ProcessStat {
   /** Seconds between the start of the machine and that of the process. */
   readonly startedAt: number;
   readonly virtualBytes: number;
-  readonly residentPages: number;
   /** Ended, and not yet waited for by its parent. */
   readonly isZombie: boolean;
 }
@@ -41,10 +40,18 @@ export function parseProcessStat(text: string): ProcessStat | undefined {
     threads: at(20),
     startedAt: at(22) / TICKS_PER_SECOND,
     virtualBytes: at(23),
-    residentPages: at(24),
     isZombie: fields[0] === 'Z' || fields[0] === 'X',
   };
-  return Number.isFinite(stat.cpuUser + stat.residentPages + stat.parent) ? stat : undefined;
+  return Number.isFinite(stat.cpuUser + stat.startedAt + stat.parent) ? stat : undefined;
+}
+
+/**
+ * Resident pages of /proc/PID/statm. Those of /proc/PID/stat are a coarse sum of each CPU's: on a large machine many
+ * megabytes off.
+ */
+export function parseResidentPages(text: string): number | undefined {
+  const pages = Number.parseInt(text.split(' ', 2)[1] ?? '', 10);
+  return Number.isFinite(pages) ? pages : undefined;
 }
 
 /** Context switches of /proc/PID/status. */

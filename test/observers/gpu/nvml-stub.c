@@ -126,6 +126,7 @@ int nvmlInit_v2(void) {
   }
   return 0;
 }
+int nvmlInitWithFlags(unsigned flags) { (void)flags; return nvmlInit_v2(); }
 int nvmlShutdown(void) { initialized = 0; return 0; }
 int nvmlSystemGetDriverVersion(char *to, unsigned length) { CHECK("driver", NULL); return put_text(to, length, "580.65.06"); }
 int nvmlSystemGetCudaDriverVersion_v2(int *version) { CHECK("cuda", NULL); *version = 13010; return 0; }

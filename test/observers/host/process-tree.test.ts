@@ -29,15 +29,15 @@ const stat = ({
   parent,
   user = 0,
   system = 0,
-  pages = 0,
   threads = 1,
   startedAt = 500,
   state = 'S',
   name = 'python3',
 }: Fake) =>
-  `${pid} (${name}) ${state} ${parent} 1 1 0 -1 4194560 11 0 22 0 ${user} ${system} 0 0 20 0 ${threads} 0 ${startedAt} 9000000 ${pages} 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n`;
+  `${pid} (${name}) ${state} ${parent} 1 1 0 -1 4194560 11 0 22 0 ${user} ${system} 0 0 20 0 ${threads} 0 ${startedAt} 9000000 77 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n`;
 const process = (fake: Fake, children = '') => ({
   [`${fake.pid}/stat`]: stat(fake),
+  [`${fake.pid}/statm`]: `9000 ${fake.pages ?? 0} 1 1 0 1 0\n`,
   [`${fake.pid}/task/${fake.pid}/children`]: children,
   [`${fake.pid}/fd/0`]: '',
   [`${fake.pid}/fd/1`]: '',
