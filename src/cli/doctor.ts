@@ -6,6 +6,7 @@ import { ConfigError, loadConfig } from '../config/index.ts';
 import { ENV } from '../conventions/index.ts';
 import { createEventExporter, inspectApiCopies } from '../telemetry/index.ts';
 import { DEFAULT_HUB } from './hub-client.ts';
+import { isNewEnough, OLDEST_NODE } from './node-version.ts';
 import { print, printJson } from './output.ts';
 
 /** One thing that was looked at. `advice` says what to do when it is not `ok`. */
@@ -49,18 +50,14 @@ function line({ check, state, message, advice }: Finding): string {
   return `${MARKS[state]}  ${check}: ${message}${advice ? `\n      -> ${advice}` : ''}`;
 }
 
-const OLDEST_NODE = [22, 15] as const;
-
 export function nodeVersion(version: string): Finding {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const enough = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
-  return enough
+  return isNewEnough(version)
     ? { check: 'Node', state: 'ok', message: version }
     : {
         check: 'Node',
         state: 'fail',
         message: `${version} is too old`,
-        advice: `use Node ${OLDEST_NODE.join('.')} or newer`,
+        advice: `use Node ${OLDEST_NODE} or newer`,
       };
 }
 

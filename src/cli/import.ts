@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { parseSize } from '../conventions/index.ts';
 import { DEFAULT_BACK_OFF } from '../training/delivery/back-off.ts';
+import { ENDPOINT_HELP, endpointOption } from './endpoint-option.ts';
 import { filesOf, type ImportedFile, importFiles } from './import-files.ts';
 import { ImportSender } from './import-sender.ts';
 import { CommandFailed, print, printJson, say, visible } from './output.ts';
@@ -20,10 +21,7 @@ export function addImport(program: Command): void {
       "send what the Collector's file destination wrote (OTLP JSON lines) to an OTLP endpoint, such as a hub",
     )
     .argument('<file...>', 'files (.gz and .zst too), folders of .jsonl files, or - for standard input')
-    .option(
-      '--endpoint <url>',
-      'OTLP endpoint (default: OTEL_EXPORTER_OTLP_ENDPOINT, else http://127.0.0.1:4318)',
-    )
+    .addOption(endpointOption(ENDPOINT_HELP))
     .option('--patience <n>', 'failures in a row before the receiver is given up', '8')
     .option('--max-line <size>', 'a longer line is left out as unreadable', '128MiB')
     .option('--dry-run', 'read and count only')
@@ -60,8 +58,6 @@ async function runImport(paths: readonly string[], flags: ImportFlags): Promise<
       `--patience ${JSON.stringify(flags.patience)}: expected a whole number from 1`,
       2,
     );
-  if (flags.endpoint !== undefined && !/^https?:\/\//.test(flags.endpoint))
-    throw new CommandFailed('--endpoint: expected an address that starts with http:// or https://', 2);
   let maxLineBytes: number;
   try {
     maxLineBytes = parseSize(flags.maxLine);

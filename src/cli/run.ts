@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import type { Monitoring } from '../config/index.ts';
 import { ENV } from '../conventions/index.ts';
 import { OBSERVERS, type ObserverSelection, readSelection, selectionText } from '../observers/selection.ts';
+import { endpointOption } from './endpoint-option.ts';
 import { readConfig } from './hub.ts';
 import type { ObservedProgram } from './observe-program.ts';
 import { CommandFailed } from './output.ts';
@@ -18,7 +19,7 @@ export function addRun(program: Command): void {
       'start a program with telemetry on: OTEL_* variables, for Node also --import llm-otel/register; another one is observed from outside',
     )
     .argument('<command...>', 'the program and its arguments, after --')
-    .option('--endpoint <url>', 'where telemetry goes (OTLP over HTTP)', undefined)
+    .addOption(endpointOption('where telemetry goes (OTLP over HTTP)'))
     .option('--service-name <name>', 'service.name of what the program sends')
     .option('--config <file>', `configuration file (default: ${ENV.config.default} when it is there)`)
     .passThroughOptions()

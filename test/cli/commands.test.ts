@@ -155,14 +155,37 @@ describe('the command on a hub', () => {
     [['runs', 'list', '--hub', 'http://127.0.0.1:9'], 1, 'no hub answers at http://127.0.0.1:9'],
     [['runs', 'list', '--hub', 'nonsense'], 2, 'is no http'],
     [['hub', '--port', 'abc'], 2, '--port takes a port'],
+    [['hub', '--port', 'PORT', '--data-dir', 'elsewhere'], 1, 'is in use by another program'],
+    [['hub', '--port', '0', '--no-otlp-port', '--token', 'short'], 1, 'The token has 5 characters'],
+    [['import', '--endpoint', '127.0.0.1:4318', 'file.jsonl'], 2, 'an address that starts with http://'],
+    [['run', '--endpoint', 'nonsense', '--', 'node'], 2, 'an address that starts with http://'],
     [['frobnicate'], 2, 'unknown command'],
     [['runs', 'list', '--frobnicate'], 2, 'unknown option'],
     [['run', '--', 'no-such-program-here'], 1, 'there is no program'],
   ])('says what is wrong with %j', async (args, code, message) => {
-    const result = await run(args.map((arg) => (arg === 'HUB' ? page : arg)));
+    const result = await run(args.map((arg) => ({ HUB: page, PORT: new URL(page).port })[arg] ?? arg));
     expect(result.err).toContain(message);
     expect(result.code).toBe(code);
     expect(result.err).not.toMatch(/\n {4}at /);
+  });
+
+  it('ends quietly when nobody reads what it prints any more', async () => {
+    const child = spawn(process.execPath, [MAIN, 'runs', 'export', 'run-1', '--hub', page], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    child.stdout.destroy();
+    let said = '';
+    child.stderr.on('data', (text: Buffer) => (said += text.toString()));
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    expect({ code, said }).toEqual({ code: 0, said: '' });
+  });
+
+  it('says what is wrong with a variable before it uses the default', async () => {
+    const { err } = await run(['sync', '--journal', join(folder, 'none')], {
+      OTEL_EXPORTER_OTLP_ENDPOINT: '127.0.0.1:4318',
+    });
+    expect(err).toContain('OTEL_EXPORTER_OTLP_ENDPOINT is not a URL');
   });
 
   it('ends as the program that it runs does', async () => {
