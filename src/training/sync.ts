@@ -190,7 +190,7 @@ async function syncJournal(
           interrupted,
           trackers,
           state: 'nothing',
-          message: 'The receiver has it already.',
+          message: 'The receiver has it already (`all` sends it again).',
         },
         down,
       };

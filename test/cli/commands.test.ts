@@ -159,6 +159,9 @@ describe('the command on a hub', () => {
     [['hub', '--port', '0', '--no-otlp-port', '--token', 'short'], 1, 'The token has 5 characters'],
     [['import', '--endpoint', '127.0.0.1:4318', 'file.jsonl'], 2, 'an address that starts with http://'],
     [['run', '--endpoint', 'nonsense', '--', 'node'], 2, 'an address that starts with http://'],
+    [['sync', '--endpoint', 'nonsense'], 2, 'an address that starts with http://'],
+    [['sync', '--journal', 'no/such/folder'], 2, 'there is no such folder'],
+    [['sync', '--run', 'no-such-run'], 1, 'no journal of run "no-such-run"'],
     [['frobnicate'], 2, 'unknown command'],
     [['runs', 'list', '--frobnicate'], 2, 'unknown option'],
     [['run', '--', 'no-such-program-here'], 1, 'there is no program'],
@@ -182,7 +185,8 @@ describe('the command on a hub', () => {
   });
 
   it('says what is wrong with a variable before it uses the default', async () => {
-    const { err } = await run(['sync', '--journal', join(folder, 'none')], {
+    const { err } = await run(['sync'], {
+      LLM_OTEL_JOURNAL_DIR: join(folder, 'none'),
       OTEL_EXPORTER_OTLP_ENDPOINT: '127.0.0.1:4318',
     });
     expect(err).toContain('OTEL_EXPORTER_OTLP_ENDPOINT is not a URL');
