@@ -289,8 +289,8 @@ export class RunLifecycle {
       cursor.set(sender?.state().url ?? '', acknowledged);
       this.#cursorSaved = acknowledged.seq;
     } catch (error) {
-      // harmless: these records would be sent again
-      this.onBroken(error);
+      // harmless: these records would be sent again; of a disk that takes nothing the journal has told already
+      if (!this.#parts.log.failing) this.onBroken(error);
     }
   }
 

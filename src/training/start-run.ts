@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import { diag } from '@opentelemetry/api';
 import { ATTR, ENV, EVENT, METRIC } from '../conventions/index.ts';
 import {
@@ -54,7 +55,8 @@ export async function startRun(options: StartRunOptions): Promise<Run> {
   const clock = options.clock ?? new SystemClock();
   const trackers = readTrackers(options.trackers ?? [], { env, warn: tell });
   const rank = readRank(env, options);
-  const journalDir = options.journalDir ?? (env[ENV.journalDir.name] || ENV.journalDir.default);
+  // Absolute, since a program may change its working directory.
+  const journalDir = resolve(options.journalDir ?? (env[ENV.journalDir.name] || ENV.journalDir.default));
   const [claim, source] = await Promise.all([
     claimRun({ options, env, rank, journalDir, tell }),
     readSourceInfo(process.cwd(), process.argv),

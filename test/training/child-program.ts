@@ -14,9 +14,10 @@ export class TrainingProgram {
   readonly ended: Promise<Ending>;
   readonly #ready: Promise<void>;
 
-  constructor(args: readonly string[], env: Record<string, string>) {
+  constructor(args: readonly string[], env: Record<string, string>, cwd?: string) {
     const file = fileURLToPath(new URL('programs/train.ts', import.meta.url));
     this.child = spawn(process.execPath, [file, ...args], {
+      cwd,
       // a busy machine must not turn the exit's deadline into a failure
       env: { PATH: process.env['PATH'] ?? '', LLM_OTEL_SHUTDOWN_TIMEOUT: '20s', ...env },
     });

@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rankFolder } from '../../src/training/journal/folder.ts';
 import {
@@ -128,6 +130,17 @@ describe('a run whose process ends', () => {
     withoutHoles(records);
     expect(records).toHaveLength(52);
     expect(records.at(-1)?.attributes['llm.run.status']).toBe('killed');
+  });
+
+  it('has everything in the folder that it began with, also when the program went to another one', async () => {
+    const [from, to] = [temporaryFolder(), temporaryFolder()];
+    const env = { LLM_OTEL_JOURNAL_DIR: 'journal', OTEL_EXPORTER_OTLP_ENDPOINT: sink.url };
+    const ending = await new TrainingProgram(['move', to], env, from).ended;
+    expect(ending).toMatchObject({ code: 0, stderr: '' });
+    expect(readdirSync(to)).toEqual([]);
+    const { records } = await journalOf(join(from, 'journal'));
+    expect(records).toHaveLength(52);
+    expect(readdirSync(rankFolder(join(from, 'journal'), 'child', 0))).toContain('cursor.json');
   });
 
   it('with the receiver down keeps everything in its journal, and says where it is', async () => {

@@ -1,16 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import {
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  unlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { linkSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { makeFolder } from './make-folder.ts';
 
 /** Who writes to a folder. A process id alone is reused; with the start time of the process it is not. */
 export interface LockOwner {
@@ -124,7 +116,7 @@ export class FolderLock {
  * Throws when the folder cannot be written to.
  */
 export function acquireLock(dir: string): FolderLock | undefined {
-  mkdirSync(dir, { recursive: true });
+  makeFolder(dir);
   const owner: LockOwner = {
     pid: process.pid,
     started: processStat(process.pid)?.started ?? null,

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from './make-folder.ts';
 import { encodeHeader, type SegmentHeader, segmentName } from './segment.ts';
 
 /** What the journal needs of a file system; given as an option so that a full or dead disk can be simulated. */
@@ -86,7 +87,7 @@ export class JournalWriter {
   }
 
   #open(firstSeq: number, time: number): void {
-    this.#fs.mkdirSync(this.dir, { recursive: true });
+    makeFolder(this.dir, this.#fs.mkdirSync);
     this.#path = join(this.dir, segmentName(this.#header.attempt, firstSeq));
     this.#fd = this.#fs.openSync(this.#path, 'a', 0o644);
     this.#size = 0;

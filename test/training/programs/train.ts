@@ -19,6 +19,12 @@ const ENDS: Record<string, () => unknown> = {
     steps(50);
     await run.finish();
   },
+  /** Goes to another folder first. */
+  move: async () => {
+    process.chdir(process.argv[3] as string);
+    steps(50);
+    await run.finish();
+  },
   'exit-code': () => {
     steps(50);
     process.exitCode = 4;
