@@ -23,7 +23,7 @@ export interface CollectorBefore {
   endpoint: string;
   /** For people. */
   sendsTo: string;
-  /** When nothing waits for the hub any more (a minute at most). */
+  /** When nothing waits for the hub any more (a minute at most), and nothing for the others (ten seconds at most). */
   delivered(signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
 }
@@ -76,10 +76,13 @@ async function start(
       .map((name) => (name === 'hub' ? 'the hub' : name === 'file' ? `files in ${stateDir}/files` : name))
       .join(', '),
     async delivered(signal) {
-      const deadline = Date.now() + 60_000;
-      while (!signal.aborted && Date.now() < deadline) {
-        const hubNow = (await running.status()).find(({ destination }) => destination === 'hub');
-        if (hubNow?.queueFill === 0) return;
+      const began = Date.now();
+      while (!signal.aborted && Date.now() - began < 60_000) {
+        const waiting = (await running.status()).filter(
+          ({ queueFill }) => queueFill !== 0 && queueFill !== null,
+        );
+        const patient = Date.now() - began < 10_000;
+        if (!waiting.some(({ destination }) => patient || destination === 'hub')) return;
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     },

@@ -1,10 +1,7 @@
 /** The shipped configuration in a real Collector: what it accepts, what it sends where, and the demonstration through it. */
-import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import {
   checkEnvironment,
@@ -19,6 +16,7 @@ import {
 import { COLLECTOR_DESTINATIONS } from '../../src/config/index.ts';
 import { openStore } from '../../src/hub/store/index.ts';
 import type { TracesRequest } from '../../src/otlp/index.ts';
+import { demonstrate } from './collector/demonstration.ts';
 import { differences, recordsOfFiles, recordsOfStore } from './collector/records.ts';
 import { post, startReal, startSink } from './collector/running.ts';
 
@@ -290,12 +288,7 @@ describe.skipIf(!found)('the demonstration', () => {
   }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'llm-otel-demo-'));
     try {
-      const main = fileURLToPath(new URL('../../examples/start/main.ts', import.meta.url));
-      const args = [main, '--once', '--steps', '60', '--requests', '16', '--data-dir', folder];
-      const { stdout } = await promisify(execFile)(process.execPath, args, {
-        env: { ...process.env, OTELCOL: binary },
-        maxBuffer: 1 << 24,
-      });
+      const stdout = await demonstrate(binary, folder);
       expect(stdout).toContain('telemetry goes to the Collector at http://127.0.0.1:');
       expect(stdout).toContain('every count is the same at both ends');
 
