@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { ConfigError, loadConfig } from '../config/index.ts';
 import { ENV } from '../conventions/index.ts';
 import { createEventExporter, inspectApiCopies } from '../telemetry/index.ts';
+import { checkMlflow, configuredTrackers, type TrackerOptions } from '../trackers/index.ts';
 import { DEFAULT_HUB } from './hub-client.ts';
 import { isNewEnough, OLDEST_NODE } from './node-version.ts';
 import { print, printJson } from './output.ts';
@@ -37,6 +38,7 @@ export function addDoctor(program: Command): void {
         folder('journal folder', process.env[ENV.journalDir.name] ?? ENV.journalDir.default),
         folder('data folder', options.dataDir),
         ...configuration(options.config ?? process.env[ENV.config.name]),
+        ...(await mlflow(options.config ?? process.env[ENV.config.name])),
       ];
       if (options.json) printJson(findings);
       else for (const finding of findings) print(line(finding));
@@ -196,4 +198,21 @@ function configuration(file: string | undefined): Finding[] {
       },
     ];
   }
+}
+
+/** The MLflow server, where one is configured or MLFLOW_TRACKING_URI names one. */
+async function mlflow(file: string | undefined): Promise<Finding[]> {
+  const path = file ?? ENV.config.default;
+  let options: Extract<TrackerOptions, { platform: 'mlflow' }> | undefined;
+  try {
+    const section = existsSync(path) ? loadConfig(path).config.experiment_tracking : undefined;
+    options = configuredTrackers(section).find(
+      (tracker): tracker is NonNullable<typeof options> =>
+        'platform' in tracker && tracker.platform === 'mlflow',
+    );
+  } catch {
+    // the check of the configuration says it
+  }
+  if (!options && !process.env['MLFLOW_TRACKING_URI']) return [];
+  return (await checkMlflow(options ?? {}, process.env)).map((found) => ({ check: 'MLflow', ...found }));
 }

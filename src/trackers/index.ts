@@ -37,3 +37,4 @@ export { SINKS_FILE, SinkCursorFile, type TrackerDescription } from './forwarder
 export type { SinkHealth, SinkStatus } from './forwarder/health.ts';
 export type { ForwardSource, SourceEntry, SourceLimit } from './forwarder/source.ts';
 export type { SinkBackOff } from './forwarder/back-off.ts';
+export { checkMlflow, type MlflowCheck, type MlflowOptions } from './mlflow/index.ts';

@@ -149,5 +149,5 @@ function brief(text: string): string {
     .replaceAll(/<[^>]*>/g, ' ')
     .replaceAll(/\s+/g, ' ')
     .trim();
-  return plain.length > 300 ? `${plain.slice(0, 300)} ...` : plain;
+  return plain.length > 300 ? `${plain.slice(0, 300)} ...` : plain.replace(/\.+$/, '');
 }

@@ -7,4 +7,5 @@ export const mlflowPlatform: Platform<MlflowOptions> = {
   createSink: (options, context) => new MlflowSink(mlflowSettings(options, context)),
 };
 
+export { checkMlflow, type MlflowCheck } from './check.ts';
 export { MlflowSink, mlflowSettings, type MlflowOptions };

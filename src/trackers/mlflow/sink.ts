@@ -11,6 +11,7 @@ import type {
   SinkState,
 } from '../sink.ts';
 import { SinkRefused, SinkUnavailable } from '../sink-errors.ts';
+import { isOlder } from './check.ts';
 import { MlflowClient, MlflowRefused } from './client.ts';
 import { fillName, type MlflowSettings } from './config.ts';
 import { datasetInput } from './dataset.ts';
@@ -162,13 +163,16 @@ export class MlflowSink implements RunSink {
   }
 
   async #begin(run: SinkRun, signal?: AbortSignal): Promise<MlflowRun> {
-    const { settings, client } = { settings: this.#settings, client: this.#client };
+    const settings = this.#settings;
+    const client = this.#client;
     await this.#checkVersion(signal);
-    const tags = runTags(run, fillName(settings.runName, run), user());
+    const given = fillName(settings.runName, run);
+    const runName = run.rank > 0 ? `${given} rank ${run.rank}` : given;
+    const tags = runTags(run, runName, user());
     if (settings.runId !== undefined && run.rank === 0) {
-      const given = await getRun(client, settings.runId, signal);
-      await this.#send(given.id, { tags }, signal);
-      return given;
+      const existing = await getRun(client, settings.runId, signal);
+      await this.#send(existing.id, { tags }, signal);
+      return existing;
     }
     const name = fillName(settings.experimentName ?? run.project, run);
     const experimentId =
@@ -190,10 +194,7 @@ export class MlflowSink implements RunSink {
       client,
       {
         experimentId,
-        name:
-          run.rank > 0
-            ? `${fillName(settings.runName, run)} rank ${run.rank}`
-            : fillName(settings.runName, run),
+        name: runName,
         startedAt: run.startedAt,
         user: user(),
         tags,
@@ -205,7 +206,7 @@ export class MlflowSink implements RunSink {
   async #checkVersion(signal?: AbortSignal): Promise<void> {
     const { status, text } = await this.#client.raw('/version', signal);
     const [, major = 0, minor = 0] = (/^(\d+)\.(\d+)/.exec(text.trim()) ?? []).map(Number);
-    if (status === 200 && major > 0 && (major < 3 || (major === 3 && minor < 10)))
+    if (status === 200 && major > 0 && isOlder(major, minor))
       this.#warn(
         `The MLflow server is ${text.trim()}; 3.10 or newer is expected, and older ones may lose records.`,
       );
