@@ -204,4 +204,20 @@ describe('a running Collector', () => {
     await running.stop();
     await expect(running.ready).rejects.toThrow(/stopped before it was ready/);
   });
+
+  it('does not take another Collector for its own', async () => {
+    using folder = temporaryFolder();
+    const other = createServer((_, response) => response.end('ok'));
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    try {
+      const port = String((other.address() as AddressInfo).port);
+      const plan = planCollector({ flags: { OTELCOL_STATE: folder.path, OTELCOL_HEALTH_PORT: port } });
+      const running = runCollector({ plan, path: '/no/such/collector', env: {}, log: () => {} });
+      await expect(running.ready).rejects.toThrow(/another Collector is running/);
+      await expect(running.ended).rejects.toThrow(/another Collector is running/);
+    } finally {
+      other.closeAllConnections();
+      await new Promise((resolve) => other.close(resolve));
+    }
+  });
 });

@@ -57,10 +57,13 @@ export function runCollector(options: RunOptions): RunningCollector {
       if (!advice) for (const line of ended.lastLines.slice(-3)) log('error', `  ${line}`);
     },
   });
-  const ended = supervisor.run().finally(() => done.abort());
+  const free = mustBeFree(plan.endpoints.health);
+  const ended = free.then(() => supervisor.run()).finally(() => done.abort());
   // Whoever awaits `ended` or `ready` hears of it; nobody has to.
   ended.catch(() => {});
-  const ready = becomeReady(plan.endpoints.health, ended, done.signal).then(() => supervisor.markReady());
+  const ready = free
+    .then(() => becomeReady(plan.endpoints.health, ended, done.signal))
+    .then(() => supervisor.markReady());
   ready.catch(() => {});
   void ready.then(
     () => watch(options, done.signal),
@@ -79,6 +82,14 @@ export function runCollector(options: RunOptions): RunningCollector {
       await ended.catch(() => {});
     },
   };
+}
+
+/** Another Collector's answer would be taken for this one's. */
+async function mustBeFree(health: string): Promise<void> {
+  if (await isReady(health))
+    throw new Error(
+      `something answers at ${health} already: another Collector is running. Stop it, or choose other ports (collector.ports)`,
+    );
 }
 
 async function becomeReady(health: string, ended: Promise<void>, signal: AbortSignal): Promise<void> {

@@ -67,6 +67,7 @@ export class Supervisor {
 
   /** @returns when it was stopped; @throws Error when it is given up, or cannot be started at all */
   run(): Promise<void> {
+    if (this.#stopping) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
       this.#start();
