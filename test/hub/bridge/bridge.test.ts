@@ -1,0 +1,279 @@
+import { mkdtempSync, readdirSync, rmSync, statSync, appendFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ATTR, EVENT } from '../../../src/conventions/index.ts';
+import { TrackerBridge } from '../../../src/hub/bridge/index.ts';
+import type { Attributes, AttributeValue, OtlpRequest } from '../../../src/otlp/model.ts';
+import { readTrackers, SinkUnavailable, type TrackerOptions } from '../../../src/trackers/index.ts';
+import { RecordingSink } from '../../trackers/forwarder/recording-sink.ts';
+
+let dir: string;
+let bridges: TrackerBridge[];
+let clock = 0;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'llm-otel-bridge-'));
+  bridges = [];
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await Promise.all(bridges.map((bridge) => bridge.stop()));
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** Sinks by run and rank, in the order in which they were made. */
+class Place {
+  readonly sinks: RecordingSink[] = [];
+  down = false;
+  options(name: string, more: Partial<TrackerOptions> = {}): TrackerOptions {
+    return {
+      ...more,
+      sink: () => {
+        const sink = new RecordingSink(name);
+        sink.before = () => {
+          if (this.down) throw new SinkUnavailable('down');
+        };
+        this.sinks.push(sink);
+        return sink;
+      },
+    };
+  }
+  get steps(): number[] {
+    return this.sinks.flatMap((sink) => sink.steps);
+  }
+}
+
+function bridgeOf(...trackers: TrackerOptions[]): TrackerBridge {
+  const bridge = new TrackerBridge({
+    dir,
+    now: () => clock,
+    trackers: readTrackers(trackers, { env: {}, warn: () => {} }),
+    backOff: { firstMs: 0, maxMs: 0, random: () => 0 },
+  });
+  bridges.push(bridge);
+  return bridge;
+}
+
+const LONG = { milliseconds: 10_000, patience: 0 };
+
+interface Sent {
+  event: string;
+  seq?: number;
+  attributes?: Attributes;
+  body?: AttributeValue;
+  time?: number;
+}
+
+function request(records: Sent[], resource: Attributes = {}): OtlpRequest {
+  return {
+    signal: 'logs',
+    resourceLogs: [
+      {
+        resource: {
+          attributes: {
+            [ATTR.runId]: 'r1',
+            [ATTR.runName]: 'calm river',
+            [ATTR.runProject]: 'demo',
+            [ATTR.rank]: 0,
+            ...resource,
+          },
+        },
+        scopeLogs: [
+          {
+            scope: { name: '', version: '', attributes: {} },
+            logRecords: records.map(({ event, seq, attributes = {}, body = null, time = 1000 }) => ({
+              eventName: event,
+              timeUnixNano: BigInt(time) * 1_000_000n,
+              observedTimeUnixNano: 0n,
+              severityNumber: 9,
+              severityText: '',
+              attributes: seq === undefined ? attributes : { [ATTR.runSeq]: seq, ...attributes },
+              body,
+              traceId: '',
+              spanId: '',
+              flags: 0,
+              droppedAttributesCount: 0,
+            })),
+          },
+        ],
+      },
+    ],
+  } as unknown as OtlpRequest;
+}
+
+const start = (seq = 0): Sent => ({
+  event: EVENT.runStart,
+  seq,
+  attributes: { [ATTR.runTags]: { team: 'red' } },
+  body: { lr: 0.5 },
+});
+const step = (seq: number, number = seq, loss: AttributeValue = 1): Sent => ({
+  event: EVENT.trainingStep,
+  seq,
+  attributes: { [ATTR.trainingStep]: number },
+  body: { 'train/loss': loss },
+});
+const end = (seq: number): Sent => ({
+  event: EVENT.runEnd,
+  seq,
+  attributes: { [ATTR.runStatus]: 'finished' },
+  body: { best: 1 },
+});
+
+describe('a run that the hub receives', () => {
+  it('goes to every tracker: facts, steps with NaN, end', async () => {
+    const one = new Place();
+    const two = new Place();
+    const bridge = bridgeOf(one.options('one'), two.options('two'));
+    await bridge.take(request([start(), step(1), step(2, 2, Number.NaN)]));
+    await bridge.take(request([end(3)]));
+    await bridge.drain(LONG);
+    for (const place of [one, two]) {
+      const [sink] = place.sinks;
+      expect(sink?.opened[0]?.run).toMatchObject({
+        id: 'r1',
+        name: 'calm river',
+        project: 'demo',
+        params: { lr: 0.5 },
+        tags: { team: 'red' },
+      });
+      expect(sink?.records).toMatchObject([
+        { values: { 'train/loss': 1 } },
+        { values: { 'train/loss': Number.NaN } },
+      ]);
+      expect(sink?.closed).toEqual([{ status: 'finished', summary: { best: 1 } }]);
+    }
+    expect(bridge.health('r1')).toMatchObject([
+      { sink: 'one', status: 'current', lag: 0, rank: 0 },
+      { sink: 'two', status: 'current', lag: 0, rank: 0 },
+    ]);
+  });
+
+  it('that is sent again goes there once', async () => {
+    const place = new Place();
+    const bridge = bridgeOf(place.options('one'));
+    await bridge.take(request([start(), step(1), step(2)]));
+    await bridge.take(request([step(2), step(1), step(3)]));
+    await bridge.drain(LONG);
+    await bridge.take(request([start(), step(3), step(4)]));
+    await bridge.drain(LONG);
+    expect(place.steps).toEqual([1, 2, 3, 4]);
+  });
+
+  it('without sequence numbers, from a foreign sender, goes there too, a resend once', async () => {
+    const place = new Place();
+    const bridge = bridgeOf(place.options('one'));
+    const foreign = (number: number): Sent => {
+      const { seq: _, ...sent } = step(number);
+      return { ...sent, time: 1000 + number };
+    };
+    const { seq: _, ...begun } = start();
+    await bridge.take(request([begun, foreign(1), foreign(2)]));
+    await bridge.take(request([foreign(2), foreign(3)]));
+    await bridge.drain(LONG);
+    expect(place.steps).toEqual([1, 2, 3]);
+  });
+
+  it('waits for its start, which may come later than its steps', async () => {
+    const place = new Place();
+    const bridge = bridgeOf(place.options('one'));
+    await bridge.take(request([step(1)]));
+    await bridge.drain(LONG);
+    expect(place.sinks[0]?.opened).toEqual([]);
+    await bridge.take(request([start()]));
+    await bridge.drain(LONG);
+    expect(place.sinks[0]?.opened[0]?.run.params).toEqual({ lr: 0.5 });
+    expect(place.steps).toEqual([1]);
+  });
+
+  it('whose start never comes goes there by what its records say', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const place = new Place();
+    const bridge = bridgeOf(place.options('one'));
+    await bridge.take(request([step(1)]));
+    vi.advanceTimersByTime(9000);
+    await bridge.drain(LONG);
+    expect(place.sinks[0]?.opened).toEqual([]);
+    clock += 10_000;
+    vi.advanceTimersByTime(1000);
+    await bridge.drain(LONG);
+    expect(place.sinks[0]?.opened[0]?.run).toMatchObject({ name: 'calm river', project: 'demo', params: {} });
+    expect(place.steps).toEqual([1]);
+  });
+
+  it('of further ranks goes there only when that is asked for', async () => {
+    const first = new Place();
+    const all = new Place();
+    const bridge = bridgeOf(first.options('one'), all.options('two', { ranks: 'all' }));
+    await bridge.take(request([start(), step(1)]));
+    await bridge.take(request([start(), step(1, 7)], { [ATTR.rank]: 1 }));
+    await bridge.drain(LONG);
+    expect(first.steps).toEqual([1]);
+    expect(all.steps.toSorted((a, b) => a - b)).toEqual([1, 7]);
+  });
+
+  it('is not sent where its own process sends it', async () => {
+    const one = new Place();
+    const bridge = bridgeOf({ platform: 'mlflow', trackingUri: 'http://127.0.0.1:9' }, one.options('one'));
+    await bridge.take(request([start(), step(1)], { [ATTR.runForwarded]: 'mlflow,wandb' }));
+    await bridge.drain(LONG);
+    expect(one.steps).toEqual([1]);
+    expect(bridge.health('r1').map(({ sink }) => sink)).toEqual(['one']);
+    expect(bridge.forwardedByRun('r1')).toEqual(['mlflow', 'wandb']);
+  });
+});
+
+describe('a tracker that is down', () => {
+  it('costs another nothing, and is caught up with by the next hub', async () => {
+    const well = new Place();
+    const sick = new Place();
+    sick.down = true;
+    const first = bridgeOf(well.options('well'), sick.options('sick'));
+    await first.take(request([start(), step(1), step(2), end(3)]));
+    await first.drain(LONG);
+    expect(well.steps).toEqual([1, 2]);
+    expect(first.health('r1')).toMatchObject([{ status: 'current' }, { status: 'unavailable', lag: 4 }]);
+    await first.stop();
+    sick.down = false;
+    const second = bridgeOf(well.options('well'), sick.options('sick'));
+    await second.drain(LONG);
+    expect(sick.steps).toEqual([1, 2]);
+    expect(well.steps).toEqual([1, 2]);
+    expect(sick.sinks.at(-1)?.closed).toHaveLength(1);
+  });
+
+  it('gets nothing torn: a spool whose end was half written is cut, and what is sent again is whole', async () => {
+    const place = new Place();
+    place.down = true;
+    const first = bridgeOf(place.options('one'));
+    await first.take(request([start(), step(1)]));
+    await first.stop();
+    const [run] = readdirSync(dir);
+    appendFileSync(join(dir, run ?? '', '0', 'entries.bin'), Buffer.from([40, 0, 0, 0, 1, 2, 3, 4, 5]));
+    place.down = false;
+    const second = bridgeOf(place.options('one'));
+    await second.take(request([step(2)]));
+    await second.drain(LONG);
+    expect(place.steps).toEqual([1, 2]);
+  });
+});
+
+describe('a run that is over and everywhere', () => {
+  it('leaves no spool behind, and is known when it is resumed or sent again', async () => {
+    const place = new Place();
+    const first = bridgeOf(place.options('one'));
+    await first.take(
+      request([start(), ...Array.from({ length: 600 }, (_, index) => step(index + 1)), end(601)]),
+    );
+    await first.drain(LONG);
+    await first.stop();
+    const second = bridgeOf(place.options('one'));
+    // what has ended and is settled is let go when a hub starts
+    await vi.waitFor(() => expect(second.health('r1')).toEqual([]));
+    const file = join(dir, readdirSync(dir)[0] ?? '', '0', 'entries.bin');
+    await vi.waitFor(() => expect(statSync(file).size).toBe(0));
+    await second.take(request([step(5), end(601), step(602), step(603), end(604)]));
+    await second.drain(LONG);
+    expect(place.steps).toEqual([...Array.from({ length: 600 }, (_, index) => index + 1), 602, 603]);
+  });
+});
