@@ -1,3 +1,4 @@
+import { cometPlatform } from './comet/index.ts';
 import { localPlatform } from './local/index.ts';
 import { mlflowPlatform } from './mlflow/index.ts';
 import { wandbPlatform } from './wandb/index.ts';
@@ -7,7 +8,7 @@ export const PLATFORMS = {
   mlflow: mlflowPlatform,
   local: localPlatform,
   wandb: wandbPlatform,
-  // comet: cometPlatform
+  comet: cometPlatform,
 };
 
 export type PlatformName = keyof typeof PLATFORMS;

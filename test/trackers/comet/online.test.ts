@@ -1,0 +1,282 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  SinkRefused,
+  SinkUnauthorized,
+  SinkUnavailable,
+  type SinkState,
+} from '../../../src/trackers/index.ts';
+import { CometClient } from '../../../src/trackers/comet/client.ts';
+import { type CometOptions, cometSettings } from '../../../src/trackers/comet/config.ts';
+import { CometOnlineSink } from '../../../src/trackers/comet/online-sink.ts';
+import { contextOf, runOf, START, step } from '../wandb/records.ts';
+import { CometStandIn } from './stand-in.ts';
+
+let comet: CometStandIn;
+/** Milliseconds that the sink waited, by its own clock. */
+let waited: number;
+beforeEach(async () => {
+  comet = await new CometStandIn().listen();
+  waited = 0;
+});
+afterEach(() => comet.close());
+
+function sinkOf(options: CometOptions = {}, env: Record<string, string> = {}): CometOnlineSink {
+  const settings = cometSettings(options, {
+    env: { COMET_URL_OVERRIDE: `${comet.url}/clientlib/`, COMET_API_KEY: comet.key, ...env },
+    warn: () => {},
+  });
+  if (!settings) throw new Error('no sink');
+  let monotonic = 0;
+  return new CometOnlineSink(settings, new CometClient(settings), {
+    now: () => START + 60_000,
+    monotonic: () => monotonic,
+    wait: async (milliseconds) => {
+      waited += milliseconds;
+      monotonic += milliseconds;
+    },
+  });
+}
+
+describe('a run that is sent to Comet', () => {
+  it('is there as its own client would have left it', async () => {
+    const sink = sinkOf({ workspace: 'my-team', tags: ['llm'] });
+    await sink.open(runOf({ pid: 7 }), contextOf());
+    expect(comet.experiment().alive).toBe(true);
+    await sink.write([
+      step(1, 0, { 'train/loss': 1, 'train/grad_norm': Number.NaN }),
+      step(2, 1, { 'train/loss': Infinity }, 0.75),
+      { kind: 'params', seq: 3, time: START, params: { extra: 5, nan: Number.NaN } },
+      { kind: 'tags', seq: 4, time: START, tags: { late: true } },
+      { kind: 'note', seq: 5, time: START, severity: 'error', text: 'it burns' },
+    ]);
+    await sink.close('failed', { best: 0.25 }, undefined, START + 9000);
+    const experiment = comet.experiment();
+    expect(experiment).toMatchObject({ workspace: 'my-team', project: 'my-llm', alive: false });
+    expect(experiment.metrics).toEqual([
+      { name: 'train/loss', value: 1, step: 0, epoch: null, context: null, timestamp: START + 1000 },
+      { name: 'train/grad_norm', value: 'NaN', step: 0, epoch: null, context: null, timestamp: START + 1000 },
+      { name: 'train/loss', value: 'Infinity', step: 1, epoch: 0, context: null, timestamp: START + 2000 },
+    ]);
+    expect(Object.fromEntries(experiment.parameters)).toEqual({
+      lr: '0.1',
+      'model|layers': '3',
+      'model|name': 'x',
+      list: '[1,2]',
+      extra: '5',
+      nan: 'NaN',
+    });
+    expect(Object.fromEntries(experiment.others)).toEqual({
+      Name: 'night-run',
+      group: 'g1',
+      hasNestedParams: true,
+      best: 0.25,
+      status: 'failed',
+    });
+    expect([...experiment.tags]).toEqual(['llm', 'debug', 'team:a', 'late']);
+    expect(experiment.output).toEqual([{ text: '[error] it burns\n', stderr: true }]);
+    expect(experiment.git).toMatchObject({
+      parent: 'a'.repeat(40),
+      origin: 'https://example.com/me/llm.git',
+    });
+    expect(experiment.systemDetails).toMatchObject({
+      hostname: 'gpu-1',
+      pid: 7,
+      command: ['train.mjs', '--lr', '0.1'],
+    });
+    expect(experiment.fileName).toBe('train.mjs');
+    expect(experiment).toMatchObject({ startTime: START, endTime: START + 9000 });
+    expect(experiment.status).toContain('"hasCrashed":true');
+    expect(sink.url()).toBe(`${comet.url}/tester/my-llm/${experiment.key}`);
+    expect(comet.violations).toEqual([]);
+  });
+
+  it('has system metrics and printed lines only with auto_log', async () => {
+    const side = [
+      {
+        kind: 'system' as const,
+        seq: -1,
+        time: START,
+        sample: 0,
+        values: { 'gpu_0/gpu_utilization': 0.5, 'system/cpu_percent': 7 },
+      },
+      { kind: 'console' as const, seq: -1, time: START, stream: 'stderr' as const, text: 'oops' },
+    ];
+    const sink = sinkOf();
+    await sink.open(runOf());
+    await sink.write(side);
+    expect(comet.experiment().metrics.map(({ name, value }) => [name, value])).toEqual([
+      ['sys.gpu.0.gpu_utilization', 50],
+      ['sys.cpu.percent.avg', 7],
+    ]);
+    expect(comet.experiment().output).toEqual([{ text: 'oops\n', stderr: true }]);
+    comet.experiments.clear();
+    const quiet = sinkOf({ autoLog: false });
+    await quiet.open(runOf());
+    await quiet.write(side);
+    expect(comet.experiment()).toMatchObject({
+      metrics: [],
+      output: [],
+      systemDetails: null,
+      git: null,
+      fileName: null,
+    });
+  });
+
+  it('stays within limits: names and values, values a request and a minute', async () => {
+    const context = contextOf();
+    const sink = sinkOf();
+    await sink.open(
+      runOf({ params: { long: 'x'.repeat(2000), ['k'.repeat(150)]: 1, ['k'.repeat(151)]: 2 } }),
+      context,
+    );
+    expect(comet.experiment().parameters.get('long')).toHaveLength(1000);
+    expect([...comet.experiment().parameters].filter(([name]) => name.startsWith('kkk'))).toHaveLength(2);
+    expect(context.warnings).toEqual([expect.stringContaining('long')]);
+    for (let batch = 0; batch < 5; batch++)
+      await sink.write(
+        Array.from({ length: 100 }, (_, index) => {
+          const seq = 1 + batch * 100 + index;
+          return step(seq, seq, Object.fromEntries(Array.from({ length: 30 }, (_, key) => [`m${key}`, seq])));
+        }),
+      );
+    expect(comet.experiment().metrics).toHaveLength(15_000);
+    // 3000 at once, 150 a second beyond
+    expect(waited).toBeCloseTo(((15_000 - 3000) / 150) * 1000, 3);
+    expect(comet.violations).toEqual([]);
+  });
+
+  it('has fewer values of a very long run, and the last one', async () => {
+    const context = contextOf();
+    const sink = sinkOf();
+    await sink.open(runOf(), context);
+    for (let at = 0; at < 20_000; at += 1000)
+      await sink.write(
+        Array.from({ length: 1000 }, (_, index) => step(1 + at + index, at + index, { a: at + index })),
+      );
+    await sink.close('finished', {});
+    const { metrics } = comet.experiment();
+    expect(metrics.length).toBeLessThan(10_000);
+    expect(metrics.at(-1)).toMatchObject({ value: 19_999, step: 19_999 });
+    expect(new Set(context.warnings).size).toBe(1);
+  });
+
+  it('has its artifacts: models, assets, the graph', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'comet-'));
+    try {
+      writeFileSync(join(folder, 'model.bin'), Buffer.alloc(300_000, 3));
+      writeFileSync(join(folder, 'graph.txt'), 'layer 1');
+      const context = contextOf();
+      const sink = sinkOf();
+      await sink.open(runOf(), context);
+      const artifact = { seq: 1, time: START, size: 1, sha256: '', metadata: { accuracy: 0.5 } };
+      const path = join(folder, 'model.bin');
+      await sink.artifact({ ...artifact, name: 'best', kind: 'model', path });
+      await sink.artifact({ ...artifact, name: 'best', kind: 'model', path });
+      await sink.artifact({ ...artifact, name: 'data', kind: 'dataset', path });
+      await sink.artifact({ ...artifact, name: 'net', kind: 'graph', path: join(folder, 'graph.txt') });
+      await sink.artifact({ ...artifact, name: 'gone', kind: 'model', path: join(folder, 'gone') });
+      const { assets, graph } = comet.experiment();
+      expect(assets).toEqual([
+        { name: 'best.bin', type: 'model-element', step: null, size: 300_000, metadata: '{"accuracy":0.5}' },
+        { name: 'data.bin', type: 'asset', step: null, size: 300_000, metadata: '{"accuracy":0.5}' },
+      ]);
+      expect(graph).toBe('layer 1');
+      expect(context.warnings).toEqual([expect.stringContaining('gone')]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('says that it is alive while it is silent', async () => {
+    const sink = sinkOf();
+    await sink.open(runOf());
+    const beats = () => comet.requests.filter(({ path }) => path.endsWith('status-report/update')).length;
+    const before = beats();
+    await sink.write([]);
+    expect(beats()).toBe(before + 1);
+    await sink.close(undefined, {});
+    expect(comet.experiment()).toMatchObject({ alive: true, endTime: null });
+  });
+});
+
+describe('a run that goes on', () => {
+  it('sends no value twice when a batch failed in its middle, nor after a restart', async () => {
+    const records = Array.from({ length: 100 }, (_, index) =>
+      step(1 + index, index, Object.fromEntries(Array.from({ length: 25 }, (_, key) => [`m${key}`, index]))),
+    );
+    const first = sinkOf();
+    await first.open(runOf(), contextOf());
+    let posts = 0;
+    comet.script = ({ path }) => (path.endsWith('/metric') && ++posts === 2 ? { status: 503 } : undefined);
+    await expect(first.write(records)).rejects.toThrow(SinkUnavailable);
+    expect(comet.experiment().metrics).toHaveLength(1000);
+    // in other batches
+    await first.write(records.slice(0, 30));
+    await first.write(records.slice(30, 60));
+    const state = JSON.parse(JSON.stringify(first.state())) as SinkState;
+    const second = sinkOf();
+    await second.open(runOf(), contextOf(state));
+    await second.write(records.slice(60));
+    await second.close('finished', {});
+    const seen = comet.experiment().metrics.map(({ name, step: number }) => `${name} ${number}`);
+    expect(seen).toHaveLength(2500);
+    expect(new Set(seen).size).toBe(2500);
+    expect(comet.requests.filter(({ path }) => path.endsWith('/logger/get/run'))).toHaveLength(1);
+    expect(comet.violations).toEqual([]);
+  });
+
+  it('is one experiment by the key of its id, whichever process opens it; other ranks have their own', async () => {
+    await sinkOf().open(runOf());
+    await sinkOf().open(runOf());
+    expect(comet.experiments.size).toBe(1);
+    await sinkOf().open(runOf({ rank: 1 }));
+    expect(comet.experiments.size).toBe(2);
+    const own = 'abcdefghijklmnopqrstuvwxyz012345';
+    await sinkOf({ experimentKey: own }).open(runOf());
+    expect(comet.experiments.has(own)).toBe(true);
+  });
+});
+
+describe('what Comet answers', () => {
+  it.each([
+    [401, SinkUnauthorized],
+    [402, SinkUnauthorized],
+    [403, SinkUnauthorized],
+    [404, SinkUnauthorized],
+    [400, SinkRefused],
+    [422, SinkRefused],
+    [429, SinkUnavailable],
+    [500, SinkUnavailable],
+    [503, SinkUnavailable],
+    [0, SinkUnavailable],
+  ])('%i is what it means for a sink', async (status, kind) => {
+    const sink = sinkOf();
+    await sink.open(runOf());
+    comet.script = ({ path }) => (path.endsWith('/metric') ? { status } : undefined);
+    await expect(sink.write([step(1, 0, { a: 1 })])).rejects.toThrow(kind);
+    comet.script = () => undefined;
+    await sink.write([step(1, 0, { a: 1 }), step(2, 1, { a: 2 })]);
+    expect(comet.experiment().metrics.map(({ value }) => value)).toEqual([1, 2]);
+  });
+
+  it('says when to come back by either header', async () => {
+    const sink = sinkOf();
+    await sink.open(runOf());
+    comet.script = () => ({ status: 429, headers: { 'retry-after': '7' } });
+    await expect(sink.write([])).rejects.toMatchObject({ retryAfterMs: 7000 });
+    comet.script = () => ({ status: 429, headers: { 'retry-after-custom': '9' } });
+    await expect(sink.write([])).rejects.toMatchObject({ retryAfterMs: 9000 });
+  });
+
+  it('never brings the key into a message', async () => {
+    const wrong = 'very-secret-key';
+    const error = await sinkOf({ apiKey: wrong })
+      .open(runOf())
+      .catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(SinkUnauthorized);
+    expect(String((error as Error).stack)).not.toContain(wrong);
+  });
+});
