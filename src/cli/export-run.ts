@@ -2,6 +2,8 @@ import { type JsonNumber, RUN_STATUSES, type RunDetail, type RunEndStatus } from
 import type { RunSink, SinkRecord } from '../trackers/index.ts';
 import type { HubClient } from './hub-client.ts';
 
+/** What of a hub is asked. */
+export type SeriesSource = Pick<HubClient, 'series'>;
 type Step = Extract<SinkRecord, { kind: 'step' }>;
 
 const BATCH = 500;
@@ -15,7 +17,7 @@ const WINDOW_POINTS = 500_000;
  * @returns number of step records
  */
 export async function exportRun(
-  hub: HubClient,
+  hub: SeriesSource,
   run: RunDetail,
   rank: number,
   sink: RunSink,
@@ -61,7 +63,7 @@ export async function exportRun(
 
 /** The steps in the order of time, a window of them at once. */
 async function* stepWindows(
-  hub: HubClient,
+  hub: SeriesSource,
   run: RunDetail,
   rank: number,
   windowPoints: number,
@@ -97,7 +99,7 @@ async function* stepWindows(
 }
 
 async function count(
-  hub: HubClient,
+  hub: SeriesSource,
   run: string,
   keys: readonly string[],
   rank: number,
@@ -120,7 +122,7 @@ function nextUp(time: number): number {
 }
 
 async function stepsOf(
-  hub: HubClient,
+  hub: SeriesSource,
   id: string,
   rank: number,
   keys: readonly string[],
