@@ -55,10 +55,7 @@ export interface ParseOptions {
 }
 
 /** Sections that are read and checked, and that nothing acts on yet. */
-const WITHOUT_ROOM: readonly (readonly [path: string, what: string])[] = [
-  ['experiment_tracking', 'trackers'],
-  ['alerts', 'alerts'],
-];
+const WITHOUT_ROOM: readonly (readonly [path: string, what: string])[] = [['alerts', 'alerts']];
 
 /** Reads and checks a configuration file. @throws {ConfigError} */
 export function loadConfig(file: string, env: ParseOptions['env'] = process.env): LoadedConfig {

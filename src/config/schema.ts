@@ -70,46 +70,85 @@ const section = <T extends v.ObjectEntries>(entries: T) =>
 
 const PLATFORMS = ['wandb', 'mlflow', 'comet', 'local'] as const;
 
+/** What every tracker may be told. */
+const eachTracker = {
+  config_exclude_keys: texts,
+  log_interval: count,
+  on_sink_error: oneOf('spool', 'warn', 'throw'),
+  ranks: oneOf('first', 'all'),
+};
+/** A duration that stays text: a bare number beside it means something else. */
+const durationText = v.pipe(
+  text,
+  v.check((value) => parseDuration(value) !== undefined, 'expected a duration such as 500ms, 10s or 5m'),
+);
+const TRACKER_MODES = ['online', 'offline', 'disabled'] as const;
+
 const experimentTracking = section({
   platform: oneOf(...PLATFORMS, 'multi'),
   platforms: v.array(oneOf(...PLATFORMS), `expected a list of ${PLATFORMS.join(', ')}`),
   wandb: section({
+    ...eachTracker,
     project: text,
     entity: text,
+    name: text,
     tags: texts,
     group: text,
     job_type: text,
     notes: text,
-    config_exclude_keys: texts,
     log_code: flag,
     log_gradients: flag,
     log_parameters: flag,
-    mode: oneOf('online', 'offline', 'disabled'),
+    mode: oneOf(...TRACKER_MODES),
+    api_key: secret,
+    base_url: url,
+    dir: text,
+    console: flag,
+    alerts: oneOf('info', 'warning', 'error', 'none'),
+    max_artifact_bytes: count,
   }),
   mlflow: section({
+    ...eachTracker,
     tracking_uri: text,
     experiment_name: text,
+    experiment_id: text,
     run_name: text,
     artifact_location: text,
     registry_uri: text,
-    config_exclude_keys: texts,
+    username: text,
+    password: secret,
+    token: secret,
+    workspace: text,
+    insecure_tls: flag,
+    server_cert_path: text,
+    client_cert_path: text,
+    upload_artifacts: flag,
+    max_artifact_bytes: count,
+    registered_model_name: text,
+    nested: flag,
   }),
   comet: section({
+    ...eachTracker,
     api_key: secret,
     project_name: text,
     workspace: text,
     experiment_name: text,
+    tags: texts,
     auto_log: flag,
     log_code: flag,
     log_graph: flag,
-    config_exclude_keys: texts,
+    mode: oneOf(...TRACKER_MODES),
+    base_url: url,
+    offline_directory: text,
+    max_artifact_bytes: count,
   }),
   local: section({
+    ...eachTracker,
     log_dir: text,
-    format: oneOf('json', 'csv', 'sqlite'),
-    auto_save_interval: v.union([count, duration], 'expected steps, or a duration'),
+    format: oneOf('json', 'csv', 'sqlite', 'tensorboard'),
+    auto_save_interval: v.union([count, durationText], 'expected steps, or a duration'),
     compress_logs: flag,
-    config_exclude_keys: texts,
+    copy_artifacts: flag,
   }),
 });
 

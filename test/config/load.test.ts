@@ -43,7 +43,7 @@ describe('monitoring.yaml', () => {
   it('names every section without a room in one warning', () => {
     const { warnings } = parseConfig(EXAMPLE, { env: {} });
     expect(warnings).toHaveLength(1);
-    for (const section of ['experiment_tracking', 'alerts']) expect(warnings[0]).toContain(section);
+    for (const section of ['alerts']) expect(warnings[0]).toContain(section);
     expect(parseConfig('monitoring: {hub: {port: 1}}').warnings).toEqual([]);
   });
 
