@@ -1,20 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LinuxReader } from '../src/observers/host/linux-reader.ts';
 import { publishHost } from '../src/observers/host/publish.ts';
 import type { HostSnapshot } from '../src/observers/host/snapshot.ts';
 import { HOST_SCOPE } from '../src/observers/host/start.ts';
 import { Published } from '../src/observers/published.ts';
+import { InstrumentProducer } from '../src/telemetry/instruments/producer.ts';
 import { InstrumentRegistry } from '../src/telemetry/instruments/registry.ts';
+import { NvmlStub, stubPossible } from '../test/observers/gpu/nvml-stub.ts';
+import { Observed } from './observers/observed.ts';
+import { otherReaders } from './observers/others.ts';
 import { type BenchRow, benchRow, median } from './row.ts';
 
 const ROUNDS = 7;
 const SAMPLES = 300;
+/** The share of a core is measured at a higher rate, over this time, and given for one sample a second. */
+const WATCH_MS = 5000;
+const RATE = 5;
 
-/** CPU time of one sample of the host, read and published. Linux only: elsewhere there is no row. */
+/** Cost of the observers: of one sample, of an otherwise idle program that is observed, and of a driver that hangs. Linux only. */
 export async function benchObservers(): Promise<BenchRow[]> {
   if (process.platform !== 'linux') return [];
+  const sample = await hostSample();
+  const others = await otherReaders();
+  const idle = await share('none');
+  const host = await share('host');
+  const rows = [
+    row('observer.host_sample_us', sample, 'us', 300, others.cheapest),
+    row('observer.host_core_percent', Math.max(0, host - idle), '% at 1 Hz', 0.02),
+    ...others.rows,
+  ];
+  if (stubPossible) rows.push(...(await gpuRows(idle)));
+  return rows;
+}
+
+function row(
+  name: string,
+  value: number,
+  unit: string,
+  goal: number | null,
+  against?: BenchRow['against'],
+): BenchRow {
+  return benchRow({ name, value, unit, goal, better: 'lower', ...(against && { against }) });
+}
+
+/** CPU time of one sample of the host, read and published, in microseconds. */
+async function hostSample(): Promise<number> {
   const reader = new LinuxReader();
   const published = new Published(new InstrumentRegistry(), HOST_SCOPE);
-  const starts = { machine: [0, 0], process: [0, 0] } as const;
   let previous: HostSnapshot | undefined;
   const costs: number[] = [];
   try {
@@ -22,10 +54,7 @@ export async function benchObservers(): Promise<BenchRow[]> {
       const before = process.threadCpuUsage();
       for (let i = 0; i < SAMPLES; i++) {
         const snapshot = reader.read();
-        publishHost(published, snapshot, previous, {
-          machine: [...starts.machine],
-          process: [...starts.process],
-        });
+        publishHost(published, snapshot, previous, { machine: [0, 0], process: [0, 0] });
         previous = snapshot;
       }
       const { user, system } = process.threadCpuUsage(before);
@@ -38,13 +67,77 @@ export async function benchObservers(): Promise<BenchRow[]> {
   } finally {
     reader.close();
   }
-  return [
-    benchRow({
-      name: 'observer.host_sample_us',
-      value: median(costs),
-      unit: 'us',
-      goal: 300,
-      better: 'lower',
-    }),
-  ];
+  return median(costs);
+}
+
+/** CPU of an idle program and what it has started, in percent of a core at one sample a second. */
+async function share(what: 'none' | 'host' | 'gpu', env: Record<string, string> = {}): Promise<number> {
+  const observed = await Observed.start([what, String(1000 / RATE)], env);
+  await sleep(1000); // compiled, and past its start
+  const before = observed.cpu();
+  await sleep(WATCH_MS);
+  const used = observed.cpu() - before;
+  await observed.end();
+  const samples = (WATCH_MS / 1000) * RATE;
+  return (used / samples / 1e6) * 100;
+}
+
+/** Eight GPUs of the stand-in. */
+async function gpuRows(idle: number): Promise<BenchRow[]> {
+  const stub = new NvmlStub();
+  try {
+    // Without the file that steers it, which it would read at every call.
+    const { NVML_STUB_STATE: _, ...env } = stub.env;
+    const gpu = await share('gpu', env);
+    // Beside one without observers, at the same time: whatever else the machine does then hits both.
+    const [hung, calm] = [await Observed.start(['gpu', '200'], stub.env), await Observed.start(['none'])];
+    stub.set('hang utilization');
+    await Promise.all([hung.delay(), calm.delay()]);
+    await sleep(3000);
+    const [delay, usual] = await Promise.all([hung.delay(), calm.delay()]);
+    await calm.end();
+    const exit = await hung.end();
+    return [
+      row('observer.gpu8_core_percent', Math.max(0, gpu - idle), '% at 1 Hz', 0.1),
+      row('observer.gpu_publish_us', await publishCost(stub.library), 'us', null),
+      row('observer.gpu_hang_loop_p99_ms', delay, 'ms', null, { name: 'without observers', value: usual }),
+      row('observer.gpu_hang_exit_ms', exit, 'ms', 1000),
+    ];
+  } finally {
+    stub.set();
+    stub.remove();
+  }
+}
+
+/** What the program itself bears of a sample of eight GPUs: publishing it, in microseconds. */
+async function publishCost(library: string): Promise<number> {
+  const { default: koffi } = await import('koffi');
+  const { loadNvml } = await import('../src/observers/gpu/nvml/library.ts');
+  const { NvmlSource } = await import('../src/observers/gpu/nvml/source.ts');
+  const { EnergyTotals } = await import('../src/observers/gpu/energy.ts');
+  const { publishGpus } = await import('../src/observers/gpu/publish.ts');
+  const bound = loadNvml(koffi, [library]);
+  if (!bound) throw new Error('the stand-in cannot be loaded');
+  const source = new NvmlSource({ library: bound, log: () => {} });
+  const text = JSON.stringify(source.poll(true));
+  source.close();
+  const registry = new InstrumentRegistry();
+  const published = new Published(registry, 'bench');
+  const context = {
+    energy: new EnergyTotals(),
+    xids: new Map(),
+    assigned: new Map(),
+    machineStart: [0, 0] as [number, number],
+    observerStart: [0, 0] as [number, number],
+  };
+  const costs: number[] = [];
+  for (let round = 0; round <= ROUNDS; round++) {
+    const before = process.threadCpuUsage();
+    for (let i = 0; i < SAMPLES; i++)
+      publishGpus(published, JSON.parse(text) as Parameters<typeof publishGpus>[1], { ...context, time: i });
+    const { user, system } = process.threadCpuUsage(before);
+    if (round > 0) costs.push((user + system) / SAMPLES);
+    await new InstrumentProducer({ registry }).collect();
+  }
+  return median(costs);
 }

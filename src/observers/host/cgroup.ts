@@ -83,6 +83,8 @@ class CgroupV2 implements Cgroup {
   #cpuLimit: number | undefined;
   #memoryLimit: number | undefined;
   #oomKills: number | undefined;
+  #inactive: number | undefined;
+  #rss: number | undefined;
   #pressureReadings: readonly PressureReading[] = [];
 
   constructor(directories: readonly string[]) {
@@ -100,7 +102,6 @@ class CgroupV2 implements Cgroup {
     const usage = number(this.#current.read());
     if (usage === undefined && this.#cpuLimit === undefined) return undefined; // the root: the whole machine
     const cpu = this.#cpuStat.read();
-    const memory = this.#memoryStat.read();
     const limit = this.#memoryLimit;
     return {
       cpu: scaled(field(cpu, 'usage_usec'), 1e-6),
@@ -110,8 +111,8 @@ class CgroupV2 implements Cgroup {
       throttled: scaled(field(cpu, 'throttled_usec'), 1e-6),
       throttledPeriods: field(cpu, 'nr_throttled'),
       memory: usage,
-      workingSet: workingSet(usage, field(memory, 'inactive_file')),
-      rss: field(memory, 'anon'),
+      workingSet: workingSet(usage, this.#inactive),
+      rss: this.#rss,
       memoryLimit: limit !== undefined && limit < (memoryTotal ?? Infinity) ? limit : undefined,
       oomKills: this.#oomKills,
       pressure: this.#pressureReadings,
@@ -133,6 +134,10 @@ class CgroupV2 implements Cgroup {
       }),
     );
     this.#oomKills = field(once(`${leaf}/memory.events`), 'oom_kill');
+    // Dear: the kernel sums it over every CPU.
+    const memory = this.#memoryStat.read();
+    this.#inactive = field(memory, 'inactive_file');
+    this.#rss = field(memory, 'anon');
     this.#pressureReadings = this.#pressure.read();
   }
 }
@@ -150,7 +155,19 @@ class CgroupV1 implements Cgroup {
   readonly #cpuacctStat: ProcFile;
   readonly #cpuStat: ProcFile;
   #cpuLimit: number | undefined;
-  #oomKills: number | undefined;
+  #memoryLimit: number | undefined;
+  #inactive: number | undefined;
+  #slow: Pick<
+    ContainerReading,
+    'cpuUser' | 'cpuSystem' | 'throttled' | 'throttledPeriods' | 'rss' | 'oomKills'
+  > = {
+    cpuUser: undefined,
+    cpuSystem: undefined,
+    throttled: undefined,
+    throttledPeriods: undefined,
+    rss: undefined,
+    oomKills: undefined,
+  };
 
   constructor(paths: Extract<CgroupPaths, { version: 1 }>, root: string) {
     this.#paths = paths;
@@ -165,26 +182,18 @@ class CgroupV1 implements Cgroup {
 
   read(slow: boolean, memoryTotal: number | undefined): ContainerReading | undefined {
     if (slow) this.#readSlow();
-    const memory = this.#memoryStat.read();
     // "No limit" is a number near 2^63.
-    const limit = field(memory, 'hierarchical_memory_limit');
+    const limit = this.#memoryLimit;
     const memoryLimit = limit !== undefined && limit < (memoryTotal ?? 2 ** 60) ? limit : undefined;
     if (this.#paths.isRoot && memoryLimit === undefined && this.#cpuLimit === undefined) return undefined;
     const usage = number(this.#usage.read());
-    const cpu = this.#cpuStat.read();
-    const time = this.#cpuacctStat.read();
     return {
+      ...this.#slow,
       cpu: scaled(number(this.#cpuUsage.read()), 1e-9),
-      cpuUser: scaled(field(time, 'user'), 1 / TICKS_PER_SECOND),
-      cpuSystem: scaled(field(time, 'system'), 1 / TICKS_PER_SECOND),
       cpuLimit: this.#cpuLimit,
-      throttled: scaled(field(cpu, 'throttled_time'), 1e-9),
-      throttledPeriods: field(cpu, 'nr_throttled'),
       memory: usage,
-      workingSet: workingSet(usage, field(memory, 'total_inactive_file')),
-      rss: field(memory, 'total_rss'),
+      workingSet: workingSet(usage, this.#inactive),
       memoryLimit,
-      oomKills: this.#oomKills,
       pressure: [],
     };
   }
@@ -199,6 +208,18 @@ class CgroupV1 implements Cgroup {
     const quota = number(once(`${this.#root}${cpu}/cpu.cfs_quota_us`));
     const period = number(once(`${this.#root}${cpu}/cpu.cfs_period_us`));
     this.#cpuLimit = quota !== undefined && period && quota > 0 ? quota / period : undefined;
-    this.#oomKills = field(once(`${this.#root}${memory}/memory.oom_control`), 'oom_kill');
+    const stat = this.#memoryStat.read();
+    this.#memoryLimit = field(stat, 'hierarchical_memory_limit');
+    this.#inactive = field(stat, 'total_inactive_file');
+    const held = this.#cpuStat.read();
+    const time = this.#cpuacctStat.read();
+    this.#slow = {
+      cpuUser: scaled(field(time, 'user'), 1 / TICKS_PER_SECOND),
+      cpuSystem: scaled(field(time, 'system'), 1 / TICKS_PER_SECOND),
+      throttled: scaled(field(held, 'throttled_time'), 1e-9),
+      throttledPeriods: field(held, 'nr_throttled'),
+      rss: field(stat, 'total_rss'),
+      oomKills: field(once(`${this.#root}${memory}/memory.oom_control`), 'oom_kill'),
+    };
   }
 }

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { type Cgroup, openCgroup } from './cgroup.ts';
 import { Descendants } from './descendants.ts';
 import { PhysicalDisks } from './disks.ts';
@@ -12,10 +12,12 @@ import { parseDisks, parseNetworks } from './parse-devices.ts';
 import { parseMemory, parsePaging, parseProcessIo, parseProcessStatus, parseSwap } from './parse-memory.ts';
 import { Pressure, type PressureReading } from './pressure.ts';
 import { ProcFile } from './proc-file.ts';
-import type { HostReader, HostSnapshot, ProcessReading } from './snapshot.ts';
+import type { HostReader, HostSnapshot, PagingReading, ProcessReading } from './snapshot.ts';
 
 /** What costs more or changes slowly is read at every tenth sample. */
 const SLOW_EVERY = 10;
+/** What is dearer still, or hardly ever there, at every sixtieth. */
+const RARE_EVERY = 60;
 /** The line of all CPUs together is the first of /proc/stat; on large machines the file has tens of kilobytes. */
 const CPU_LINE = 512;
 
@@ -52,13 +54,18 @@ export class LinuxReader implements HostReader {
   readonly #pressureFiles: Pressure;
   readonly #descendants: Descendants;
   readonly #sys: string;
+  #paging: PagingReading | undefined;
   #pressure: readonly PressureReading[] = [];
   #numa: readonly NumaReading[] = [];
   #infiniband: readonly InfinibandReading[] = [];
+  #hasInfiniband = false;
+  #mounts: readonly Mount[] = [];
   #samples = 0;
   #cpuCount = 0;
   #processCount: number | undefined;
   #openFiles: number | undefined;
+  #uptime: number | undefined;
+  #uptimeAt = 0;
 
   constructor(options: LinuxReaderOptions = {}) {
     const proc = options.proc ?? '/proc';
@@ -88,21 +95,21 @@ export class LinuxReader implements HostReader {
     this.#descendants = new Descendants({ proc, pid: this.#own.pid });
     this.#filesystems = new Filesystems({
       paths: options.paths ?? ['/', this.#own.cwd()],
-      mounts: () => this.#mounts(),
+      mounts: () => this.#mounts,
       ...(options.askSpace && { ask: options.askSpace }),
     });
   }
 
   read(): HostSnapshot {
-    const slow = this.#samples++ % SLOW_EVERY === 0;
+    const sample = this.#samples++;
+    const slow = sample % SLOW_EVERY === 0;
+    if (sample % RARE_EVERY === 0) this.#readRare();
     if (slow) this.#readSlow();
     const files = this.#files;
     const time = this.#now();
     const stat = files.stat.read();
     const meminfo = files.meminfo.read();
-    const vmstat = files.vmstat.read();
     const loadavg = files.loadavg.read();
-    const uptime = files.uptime.read();
     const memory = meminfo === undefined ? undefined : parseMemory(meminfo);
     return {
       time,
@@ -111,11 +118,11 @@ export class LinuxReader implements HostReader {
       load: loadavg === undefined ? undefined : parseLoad(loadavg),
       memory,
       swap: meminfo === undefined ? undefined : parseSwap(meminfo),
-      paging: vmstat === undefined ? undefined : parsePaging(vmstat),
+      paging: this.#paging,
       disks: parseDisks(files.diskstats.read() ?? '', (name) => this.#disks.has(name)),
       networks: parseNetworks(files.network.read() ?? ''),
       filesystems: this.#filesystems.readings(),
-      uptime: uptime === undefined ? undefined : parseUptime(uptime),
+      uptime: this.#uptime === undefined ? undefined : this.#uptime + (time - this.#uptimeAt) / 1000,
       processCount: this.#processCount,
       process: this.#readProcess(),
       container: this.#cgroup?.read(slow, memory?.total),
@@ -151,21 +158,29 @@ export class LinuxReader implements HostReader {
   }
 
   #readSlow(): void {
-    this.#disks.refresh();
     this.#filesystems.refresh();
+    const uptime = this.#files.uptime.read();
+    this.#uptime = uptime === undefined ? undefined : parseUptime(uptime);
+    this.#uptimeAt = this.#now();
     this.#cpuCount = parseCpuCount(once(`${this.#proc}/stat`));
-    this.#processCount = entries(this.#proc)?.filter((name) => /^\d+$/.test(name)).length;
+    // The kernel sums it over every CPU: as dear as all the rest on a large machine.
+    const vmstat = this.#files.vmstat.read();
+    this.#paging = vmstat === undefined ? undefined : parsePaging(vmstat);
     const descriptors = entries(`${this.#proc}/self/fd`)?.length;
     // One of them is the directory that is being read.
     this.#openFiles = descriptors === undefined ? undefined : Math.max(0, descriptors - 1);
     this.#descendants.refresh();
     this.#pressure = this.#pressureFiles.read();
-    this.#numa = readNuma(this.#sys);
-    this.#infiniband = readInfiniband(this.#sys);
+    if (this.#hasInfiniband) this.#infiniband = readInfiniband(this.#sys);
+    if (this.#numa.length > 0) this.#numa = readNuma(this.#sys);
   }
 
-  #mounts(): readonly Mount[] {
-    return parseMounts(once(`${this.#proc}/self/mountinfo`));
+  #readRare(): void {
+    this.#disks.refresh();
+    this.#mounts = parseMounts(once(`${this.#proc}/self/mountinfo`));
+    this.#processCount = entries(this.#proc)?.filter((name) => /^\d+$/.test(name)).length;
+    this.#hasInfiniband = existsSync(`${this.#sys}/class/infiniband`);
+    this.#numa = readNuma(this.#sys);
   }
 }
 

@@ -3,13 +3,18 @@ import type { DiskReading, NetworkReading } from './snapshot.ts';
 /** /proc/diskstats counts in sectors of this size, whatever the disk's own is (`Documentation/admin-guide/iostats.rst`). */
 const SECTOR_BYTES = 512;
 
+/** Behind the numbers of the device. */
+const NAME = /^ *\d+ +\d+ (\S+)/;
+
 /** /proc/diskstats, the devices that `wanted` says: partitions and loop devices would count everything twice. */
 export function parseDisks(text: string, wanted: (name: string) => boolean): DiskReading[] {
   const disks: DiskReading[] = [];
   for (const line of text.split('\n')) {
+    // Most lines are of partitions and loop devices: the name first.
+    const name = NAME.exec(line)?.[1];
+    if (name === undefined || !wanted(name)) continue;
     const fields = line.trim().split(/ +/);
-    const name = fields[2];
-    if (name === undefined || fields.length < 14 || !wanted(name)) continue;
+    if (fields.length < 14) continue;
     const [reads, , sectorsRead, , writes, , sectorsWritten, , , busyMs] = fields.slice(3).map(Number) as [
       number,
       number,

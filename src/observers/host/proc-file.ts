@@ -3,6 +3,12 @@ import { closeSync, openSync, readSync } from 'node:fs';
 /** After a failure, so many calls pass before the file is tried again. */
 const RETRY_AFTER = 60;
 
+/**
+ * The kernel fills a page with as many lines as fit: a first read that gives less than this was all. Saves a second call
+ * for most files.
+ */
+const SURELY_WHOLE = 2048;
+
 /** One buffer for all files: reads are synchronous and are turned into text at once. */
 let buffer = Buffer.allocUnsafe(16 * 1024);
 
@@ -61,7 +67,9 @@ export class ProcFile {
       // A file of /proc gives at most a page or so at a time.
       const got = wanted > 0 ? readSync(this.#descriptor, buffer, length, wanted, length) : 0;
       length += got;
-      if (got === 0 || length >= this.#limit) return buffer.toString('latin1', 0, length);
+      const ended =
+        got === 0 || length >= this.#limit || (length === got && got < SURELY_WHOLE && got < wanted);
+      if (ended) return buffer.toString('latin1', 0, length);
       if (length === buffer.length) {
         const larger = Buffer.allocUnsafe(buffer.length * 2);
         buffer.copy(larger);
