@@ -1,4 +1,4 @@
-import type { ExitReason } from './exit.ts';
+import type { ExitReason } from './exit-reason.ts';
 
 /** What the listeners call; see `exit.ts`. */
 export interface ExitActions {

@@ -1,8 +1,6 @@
 import { diag } from '@opentelemetry/api';
 import { installExitListeners } from './exit-listeners.ts';
-
-/** Why the process ends: its event loop ran empty, a signal, an uncaught error, `process.exit()`, or `shutdown()` was called. */
-export type ExitReason = 'drained' | 'SIGTERM' | 'SIGINT' | 'uncaughtException' | 'exit' | 'shutdown';
+import type { ExitReason } from './exit-reason.ts';
 
 /** Work to do before the process ends. */
 export interface ExitHook {

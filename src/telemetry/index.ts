@@ -7,7 +7,8 @@ export type {
   EventExporterOptions,
   EventRecord,
 } from './event-exporter.ts';
-export { addExitHook, type ExitHook, type ExitReason, runExitHooks } from './exit.ts';
+export { addExitHook, type ExitHook, runExitHooks } from './exit.ts';
+export type { ExitReason } from './exit-reason.ts';
 export { BoundCounter, BoundGauge, BoundHistogram, BoundUpDownCounter } from './instruments/bound.ts';
 export { InstrumentProducer, type InstrumentProducerOptions } from './instruments/producer.ts';
 export { Instrument, InstrumentRegistry, instruments } from './instruments/registry.ts';
@@ -15,4 +16,5 @@ export { createEventExporter } from './delivery/otlp-event-exporter.ts';
 export { startDiagnostics } from './settings/diagnostics.ts';
 export { packageVersion } from './package-version.ts';
 export { currentTelemetry, startTelemetry } from './start.ts';
-export type { Signal, Telemetry, TelemetryMode, TelemetryOptions } from './telemetry.ts';
+export type { Signal } from './signal.ts';
+export type { Telemetry, TelemetryMode, TelemetryOptions } from './telemetry.ts';

@@ -1,10 +1,12 @@
 import { diag } from '@opentelemetry/api';
 import type { Attachment } from './attach/attach-spans.ts';
 import type { DropCounter, Drops } from './dropped.ts';
-import { createEventExporter } from './delivery/otlp-event-exporter.ts';
+import { createEventExporter, eventExporterBy } from './delivery/otlp-event-exporter.ts';
 import type { EventExporter, EventExporterOptions } from './event-exporter.ts';
-import { addExitHook, type ExitReason, within } from './exit.ts';
+import { addExitHook, within } from './exit.ts';
+import type { ExitReason } from './exit-reason.ts';
 import type { ExportPipeline } from './delivery/export-pipeline.ts';
+import type { EnvironmentReader } from './settings/environment-reader.ts';
 import type { ResourceAttributes } from './settings/resource.ts';
 import type { Telemetry, TelemetryMode } from './telemetry.ts';
 
@@ -17,6 +19,8 @@ export interface Part {
 export interface RunningOptions {
   /** Receiver and headers that the program named in code. */
   readonly given: { endpoint?: string | undefined; headers?: Readonly<Record<string, string>> | undefined };
+  /** Where the settings were read, and their faults told. */
+  readonly environment: EnvironmentReader;
   readonly mode: TelemetryMode;
   readonly resourceAttributes: ResourceAttributes;
   readonly serviceInstanceId: string;
@@ -65,11 +69,15 @@ export class RunningTelemetry implements Telemetry {
   createEventExporter(options: EventExporterOptions = {}): EventExporter {
     const { endpoint, headers } = this.#options.given;
     const elsewhere = options.endpoint !== undefined && options.endpoint !== endpoint;
-    return createEventExporter({
+    const all = {
       ...options,
       ...(options.endpoint === undefined && endpoint !== undefined ? { endpoint } : {}),
       headers: { ...(elsewhere ? {} : headers), ...options.headers },
-    });
+    };
+    const { environment } = this.#options;
+    return (options.env ?? environment.env) === environment.env
+      ? eventExporterBy(environment, all)
+      : createEventExporter(all);
   }
 
   async forceFlush(): Promise<void> {

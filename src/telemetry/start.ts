@@ -10,7 +10,7 @@ import { EndpointHealth } from './delivery/endpoint-health.ts';
 import { EnvironmentReader } from './settings/environment-reader.ts';
 import { DEFAULT_EXIT_DEADLINE_MS, setExitDeadline } from './exit.ts';
 import type { ExportPipeline } from './delivery/export-pipeline.ts';
-import { registeredProvider, visibleProvider } from './attach/foreign-provider.ts';
+import { foreignResource, registeredProvider, visibleProvider } from './attach/foreign-provider.ts';
 import { createLogPipeline, createMetricPipeline, createTracePipeline } from './delivery/pipelines.ts';
 import { resolvePropagator } from './settings/propagators.ts';
 import { createLoggerProvider, createMeterProvider, createTracerProvider } from './sdk/providers.ts';
@@ -19,7 +19,8 @@ import { type Part, RunningTelemetry, type RunningOptions } from './running-tele
 import { resolveExporters, resolveMetrics } from './settings/signal-settings.ts';
 import { QueueSpanProcessor } from './sdk/span-processor.ts';
 import { baseUrl, DEFAULT_ENDPOINT, resolveTarget } from './settings/target.ts';
-import type { Signal, Telemetry, TelemetryOptions } from './telemetry.ts';
+import type { Signal } from './signal.ts';
+import type { Telemetry, TelemetryOptions } from './telemetry.ts';
 
 let current: Telemetry | undefined;
 let startedWith: TelemetryOptions = {};
@@ -62,7 +63,12 @@ function start(options: TelemetryOptions, environment: EnvironmentReader): Telem
   const drops = new DropCounter();
   const endpoint = baseUrl(resolveTarget('traces', silent(options), options));
   const shared = { environment, drops, healthOf: healthByReceiver(environment, drops) };
-  const attributes = resolveResource(options, environment, processFacts());
+  const foreign = registeredProvider();
+  const attributes = {
+    ...resolveResource(options, environment, processFacts()),
+    // One process, one resource: its metrics and runs are joined to its spans by service.name and service.instance.id.
+    ...(foreign && foreignResource(foreign)),
+  };
   const shutdownTimeoutMs = resolveShutdownTimeout(options, environment);
   const pipelines: ExportPipeline<unknown>[] = [];
   const parts: Part[] = [];
@@ -94,6 +100,7 @@ function start(options: TelemetryOptions, environment: EnvironmentReader): Telem
   const createTraces = () =>
     pipe('traces', traceExporters.has('otlp'), (target) => createTracePipeline(target, shared));
   const base: Omit<RunningOptions, 'mode'> = {
+    environment,
     resourceAttributes: attributes,
     serviceInstanceId: String(attributes[ATTR.serviceInstanceId]),
     endpoint,
@@ -106,7 +113,6 @@ function start(options: TelemetryOptions, environment: EnvironmentReader): Telem
   };
   if (base.handleExit) setExitDeadline(shutdownTimeoutMs);
 
-  const foreign = registeredProvider();
   if (foreign || environment.text('OTEL_CONFIG_FILE') !== undefined) {
     const attachment = attach(foreign, traceExporters.has('otlp'), options, () => {
       const pipeline = createTraces() as NonNullable<ReturnType<typeof createTraces>>;
@@ -204,6 +210,7 @@ function disabled(options: TelemetryOptions, environment: EnvironmentReader): Te
   const attributes = resolveResource(options, silent(options), processFacts());
   if (!registeredProvider()) registerContext(resolvePropagator(environment));
   return new RunningTelemetry({
+    environment,
     mode: 'disabled',
     resourceAttributes: attributes,
     serviceInstanceId: String(attributes[ATTR.serviceInstanceId]),

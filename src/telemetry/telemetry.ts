@@ -1,9 +1,7 @@
 import type { Attachment } from './attach/attach-spans.ts';
 import type { EventExporter, EventExporterOptions } from './event-exporter.ts';
 import type { Drops } from './dropped.ts';
-
-export const SIGNALS = ['traces', 'metrics', 'logs'] as const;
-export type Signal = (typeof SIGNALS)[number];
+import type { Signal } from './signal.ts';
 
 /** What a program may set; everything has a default, and the OTEL_* variables that users know are honoured. */
 export interface TelemetryOptions {

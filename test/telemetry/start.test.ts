@@ -54,6 +54,15 @@ describe('startTelemetry', () => {
     expect(lines).toEqual([]);
   });
 
+  it('says once what is wrong with a variable, though every signal and the run events read it', async () => {
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318', OTEL_EXPORTER_OTLP_TIMEOUT: 'soon' };
+    const telemetry = startTelemetry({ handleExit: false, env, shutdownTimeout: 1 });
+    await telemetry.createEventExporter({ env }).shutdown();
+    expect(lines).toHaveLength(2);
+    expect(lines.join()).toContain('did you mean http://collector:4318?');
+    expect(lines.join()).toContain('OTEL_EXPORTER_OTLP_TIMEOUT="soon"');
+  });
+
   it('gives an exporter of run events its receiver and headers, and no headers to another receiver', async () => {
     const telemetry = start({ headers: { 'x-key': 'given' } });
     const other = await OtlpSink.start();

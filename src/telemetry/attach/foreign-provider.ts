@@ -1,13 +1,25 @@
 import { trace, type TracerProvider } from '@opentelemetry/api';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
+import { ATTR } from '../../conventions/index.ts';
+import type { ResourceAttributes } from '../settings/resource.ts';
 import { isLoopback } from '../settings/target.ts';
 
 /** What is read, carefully, of another SDK's provider (sdk-trace-base 1.x and 2.x; none of it is public in 2.x). */
 interface ProviderShape {
   addSpanProcessor?(processor: SpanProcessor): void;
   getDelegate?(): TracerProvider;
+  readonly resource?: ResourceShape;
+  readonly _resource?: ResourceShape;
   readonly _activeSpanProcessor?: { readonly _spanProcessors?: unknown };
 }
+
+/** A resource of sdk 2.x, whose attributes may be promises, or of 1.x, which keeps the settled ones apart. */
+interface ResourceShape {
+  getRawAttributes?(): readonly (readonly [string, unknown])[];
+  readonly _syncAttributes?: Readonly<Record<string, unknown>>;
+}
+
+const UNNAMED_SERVICE = /^unknown_service/;
 
 /** The provider that spans of this process really go to; undefined when nobody registered one. */
 export function registeredProvider(): TracerProvider | undefined {
@@ -38,6 +50,24 @@ export function exporterUrls(provider: TracerProvider): string[] | undefined {
     urls.push(url);
   }
   return urls;
+}
+
+/**
+ * The resource of another SDK's spans, as far as it can be seen and is known by now. Its service's name is left out
+ * when nobody gave it one.
+ */
+export function foreignResource(provider: TracerProvider): ResourceAttributes {
+  const { resource, _resource } = provider as ProviderShape;
+  const shape = resource ?? _resource;
+  const entries = shape?.getRawAttributes?.() ?? Object.entries(shape?._syncAttributes ?? {});
+  const attributes: Record<string, string | number | boolean> = {};
+  for (const [name, value] of entries) {
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') continue;
+    if (name === ATTR.serviceName && UNNAMED_SERVICE.test(String(value))) continue;
+    // Of several values of one name the first counts.
+    attributes[name] ??= value;
+  }
+  return attributes;
 }
 
 /**

@@ -20,6 +20,14 @@ export function createEventExporter(options: EventExporterOptions = {}): EventEx
   const environment = new EnvironmentReader(options.env ?? process.env, (message) =>
     diag.warn(`llm-otel: ${message}`),
   );
+  return eventExporterBy(environment, options);
+}
+
+/** The same with a reader of the environment that knows which faults it has told. */
+export function eventExporterBy(
+  environment: EnvironmentReader,
+  options: EventExporterOptions,
+): EventExporter {
   const target = resolveTarget('logs', environment, options);
   const sender = new OtlpSender(target, { background: options.background ?? false });
   const codec = LOGS_CODEC[target.protocol];

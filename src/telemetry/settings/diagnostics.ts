@@ -41,11 +41,10 @@ export function startDiagnostics(env: Environment): (message: string) => void {
   const environment = new EnvironmentReader(env, (message) => early.push(message));
   const level = environment.choice('OTEL_LOG_LEVEL', Object.keys(LEVELS), 'warn');
   const logLevel = LEVELS[level] ?? DiagLogLevel.WARN;
-  const heard =
-    hasLogger() || diag.setLogger(new StderrLogger(), { logLevel, suppressOverrideMessage: true });
+  const heard = hasLogger() || diag.setLogger(stderrLogger(), { logLevel, suppressOverrideMessage: true });
   const warn = (message: string): void => {
     if (heard) diag.warn(`llm-otel: ${message}`);
-    else if (logLevel >= DiagLogLevel.WARN) write(`llm-otel: ${message}`, []);
+    else if (logLevel >= DiagLogLevel.WARN) write(`llm-otel: ${message}`);
   };
   for (const message of early) warn(message);
   return warn;
@@ -63,27 +62,19 @@ function hasLogger(): boolean {
   return ownVersion === globalVersion;
 }
 
-class StderrLogger implements DiagLogger {
-  error(message: string, ...rest: unknown[]): void {
-    write(message, rest);
-  }
-  warn(message: string, ...rest: unknown[]): void {
-    write(message, rest);
-  }
-  info(message: string, ...rest: unknown[]): void {
-    write(message, rest);
-  }
-  debug(message: string, ...rest: unknown[]): void {
-    write(message, rest);
-  }
-  verbose(message: string, ...rest: unknown[]): void {
-    write(message, rest);
-  }
+/** Writes to standard error. What is put into plain words is said once: a late SDK registers several APIs. */
+function stderrLogger(): DiagLogger {
+  const told = new Set<string>();
+  const log = (message: string, ...rest: unknown[]): void => {
+    const plain = IN_PLAIN_WORDS.find(([pattern]) => pattern.test(message))?.[1];
+    if (plain === undefined) write([message, ...rest.map(toText)].join(' '));
+    else if (!told.has(plain)) write(plain);
+    if (plain !== undefined) told.add(plain);
+  };
+  return { error: log, warn: log, info: log, debug: log, verbose: log };
 }
 
-function write(message: string, rest: readonly unknown[]): void {
-  const plain = IN_PLAIN_WORDS.find(([pattern]) => pattern.test(message))?.[1];
-  const text = plain ?? [message, ...rest.map(toText)].join(' ');
+function write(text: string): void {
   process.stderr.write(`${text.startsWith('llm-otel: ') ? text : `opentelemetry: ${text}`}\n`);
 }
 

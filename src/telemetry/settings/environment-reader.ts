@@ -7,21 +7,25 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * variable's name, what was expected and what is used instead.
  */
 export class EnvironmentReader {
-  readonly #env: Environment;
+  readonly env: Environment;
   readonly #warn: (message: string) => void;
+  readonly #told = new Set<string>();
 
   constructor(env: Environment, warn: (message: string) => void) {
-    this.#env = env;
+    this.env = env;
     this.#warn = warn;
   }
 
+  /** Says it once: a variable that several signals read has one fault, not three. */
   warn(message: string): void {
+    if (this.#told.has(message)) return;
+    this.#told.add(message);
     this.#warn(message);
   }
 
   /** The trimmed value; undefined when unset or blank, which OpenTelemetry treats alike. */
   text(name: string): string | undefined {
-    const value = this.#env[name]?.trim();
+    const value = this.env[name]?.trim();
     return value === '' ? undefined : value;
   }
 
@@ -78,7 +82,7 @@ export class EnvironmentReader {
 
   #refuse<F>(name: string, value: string, expected: string, fallback: F, unit = ''): F {
     const instead = fallback === undefined ? 'it is left out' : `${String(fallback)}${unit} is used`;
-    this.#warn(`${name}=${JSON.stringify(value)} is not ${expected}; ${instead}`);
+    this.warn(`${name}=${JSON.stringify(value)} is not ${expected}; ${instead}`);
     return fallback;
   }
 }

@@ -1,6 +1,6 @@
 import type { EnvironmentReader } from './environment-reader.ts';
 import { TEMPORALITY_PREFERENCES, type TemporalityPreference } from '../sdk/metric-exporter.ts';
-import type { Signal } from '../telemetry.ts';
+import type { Signal } from '../signal.ts';
 
 const EXPORTERS = ['otlp', 'console', 'none'] as const;
 export type ExporterName = (typeof EXPORTERS)[number];

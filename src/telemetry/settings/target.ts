@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { EnvironmentReader } from './environment-reader.ts';
-import type { Signal } from '../telemetry.ts';
+import type { Signal } from '../signal.ts';
 
 export const PROTOCOLS = ['http/protobuf', 'http/json'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
@@ -95,23 +95,39 @@ function resolveUrl(signal: Signal, environment: EnvironmentReader, endpoint: st
   const base = (text: string): string => (text.endsWith('/') ? text : `${text}/`) + path;
   const fallback = new URL(base(DEFAULT_ENDPOINT));
   if (endpoint !== undefined && endpoint !== '')
-    return parseUrl(base(endpoint), 'the option "endpoint"', environment) ?? fallback;
+    return parseUrl(base(endpoint), 'the option "endpoint"', environment, DEFAULT_ENDPOINT) ?? fallback;
   const [specific, general] = names(signal, 'ENDPOINT') as [string, string];
   const own = environment.text(specific);
   const ownUrl = own === undefined ? undefined : parseUrl(own, specific, environment);
   if (ownUrl) return ownUrl;
   const shared = environment.text(general);
-  return (shared === undefined ? undefined : parseUrl(base(shared), general, environment)) ?? fallback;
+  return (
+    (shared === undefined ? undefined : parseUrl(base(shared), general, environment, DEFAULT_ENDPOINT)) ??
+    fallback
+  );
 }
 
-function parseUrl(text: string, source: string, environment: EnvironmentReader): URL | undefined {
+/** @param instead what is used when the text is no URL; by default another variable or the default */
+function parseUrl(
+  text: string,
+  source: string,
+  environment: EnvironmentReader,
+  instead?: string,
+): URL | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
-  // The value is not shown: it may hold a password.
   environment.warn(
-    `${source} is not a URL that starts with http:// or https://, such as ${DEFAULT_ENDPOINT}; it is left out`,
+    `${source} is not a URL that starts with http:// or https://${meant(text)}; ${instead === undefined ? 'it is left out' : `${instead} is used`}`,
   );
   return undefined;
+}
+
+/** For an address without its scheme. No more of the value is shown than host and port: it may hold a password. */
+function meant(text: string): string {
+  const guess = `http://${text}`;
+  return !text.includes('://') && URL.canParse(guess)
+    ? ` (did you mean ${new URL(guess).origin}?)`
+    : `, such as ${DEFAULT_ENDPOINT}`;
 }
 
 /**
@@ -132,16 +148,18 @@ function mayUseEnvironmentHeaders(
 /** `key=value,key2=value2`, values percent-encoded (W3C baggage octets, OTLP exporter specification). */
 function parseHeaders(name: string, environment: EnvironmentReader): Record<string, string> {
   const headers: Record<string, string> = {};
+  let bad = 0;
   for (const pair of environment.list(name) ?? []) {
     const at = pair.indexOf('=');
     const key = pair.slice(0, at).trim().toLowerCase();
     const value = decode(pair.slice(at + 1).trim());
     if (at > 0 && value !== undefined && /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(key)) headers[key] = value;
-    else
-      environment.warn(
-        `${name} holds an entry that is not key=value (its value is not shown); it is left out`,
-      );
+    else bad++;
   }
+  if (bad > 0)
+    environment.warn(
+      `${name} holds ${bad === 1 ? 'an entry' : `${bad} entries`} that ${bad === 1 ? 'is' : 'are'} not key=value (not shown here); left out`,
+    );
   return headers;
 }
 

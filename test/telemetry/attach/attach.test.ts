@@ -1,5 +1,6 @@
 import { diag, metrics, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
+import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
   BatchSpanProcessor,
   InMemorySpanExporter,
@@ -112,6 +113,38 @@ describe('beside another SDK', () => {
     await telemetry.forceFlush();
     expect(ours.metrics().map(({ name }) => name)).toContain('test.gauge');
     expect(ours.metrics().map(({ name }) => name)).not.toContain('not.ours');
+  });
+
+  it('has one resource with their spans, of which promises are left out', () => {
+    const resource = resourceFromAttributes({
+      'service.name': 'theirs',
+      'service.instance.id': 'their-instance',
+      'cloud.region': 'here',
+      'host.id': Promise.resolve('later'),
+    });
+    new NodeTracerProvider({ resource }).register();
+    const telemetry = start({ serviceName: 'ours' });
+    expect(telemetry.serviceInstanceId).toBe('their-instance');
+    expect(telemetry.resourceAttributes).toMatchObject({
+      'service.name': 'theirs',
+      'service.instance.id': 'their-instance',
+      'cloud.region': 'here',
+      'process.pid': process.pid,
+    });
+    expect(telemetry.resourceAttributes).not.toHaveProperty('host.id');
+    expect(lines.join()).not.toContain('async');
+  });
+
+  it('keeps our name of the service when theirs has none, and reads the resource of SDK 1.x', () => {
+    const foreign = {
+      getTracer: () => trace.getTracer('noop'),
+      resource: { _syncAttributes: { 'service.name': 'unknown_service:node', 'service.instance.id': 'old' } },
+    };
+    trace.setGlobalTracerProvider(foreign);
+    expect(start({ serviceName: 'ours' }).resourceAttributes).toMatchObject({
+      'service.name': 'ours',
+      'service.instance.id': 'old',
+    });
   });
 
   it('does not guess when it cannot see where their spans go, unless our receiver is asked for', () => {

@@ -1,5 +1,6 @@
 /** A program whose OpenTelemetry is set up twice, or by another version of the API; its standard error is read. */
 import { trace } from '@opentelemetry/api';
+import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 
 const [, , way] = process.argv;
 if (way === 'otherVersion') {
@@ -16,6 +17,6 @@ if (way === 'otherVersionWithLogger') {
 }
 const { startTelemetry } = await import('../../../src/telemetry/index.ts');
 const telemetry = startTelemetry({ handleExit: false });
-if (way === 'lateSdk') trace.setGlobalTracerProvider({ getTracer: () => trace.getTracer('late') });
+if (way === 'lateSdk') new NodeTracerProvider().register();
 if (way === 'console') trace.getTracer('test').startSpan('to the console').end();
 process.stdout.write(telemetry.mode);

@@ -11,6 +11,8 @@ describe('what a person reads on standard error', () => {
     expect(stderr).toContain('llm-otel: another OpenTelemetry SDK tried to register after llm-otel');
     expect(stderr).toContain('Start it before llm-otel');
     expect(stderr).not.toContain('at ');
+    const told = stderr.trim().split('\n');
+    expect(new Set(told).size).toBe(told.length);
   });
 
   it('says that another version of the API was first, though diagnostics are deaf then', async () => {

@@ -44,8 +44,17 @@ describe('the target of a signal', () => {
       expect(target.url).toBe('http://127.0.0.1:4318/v1/logs');
       expect(warnings).toHaveLength(1);
       expect(warnings[0]).toContain('OTEL_EXPORTER_OTLP_ENDPOINT');
-      expect(warnings[0]).not.toContain(value);
+      expect(warnings[0]).not.toContain('secret');
+      expect(warnings[0]).toContain('http://127.0.0.1:4318 is used');
     }
+  });
+
+  it('says what an address without its scheme was meant to be, without its password', () => {
+    const warning = (value: string) => resolve({ OTEL_EXPORTER_OTLP_ENDPOINT: value }).warnings[0];
+    expect(warning('127.0.0.1:4318/otlp')).toContain('did you mean http://127.0.0.1:4318?');
+    expect(warning('me:secret@collector:4318')).toContain('did you mean http://collector:4318?');
+    expect(warning('me:secret@collector:4318')).not.toContain('secret');
+    expect(warning('ftp://me:secret@collector')).not.toMatch(/did you mean|secret/);
   });
 
   it('moves credentials of the URL into a header, so that no message shows them', () => {
@@ -70,7 +79,7 @@ describe('the target of a signal', () => {
   it('leaves out a header that is none, and does not show its value', () => {
     const { target, warnings } = resolve({ OTEL_EXPORTER_OTLP_HEADERS: 'secret-value,ok=1,bad=%0Ainject' });
     expect(target.headers).toEqual({ ok: '1' });
-    expect(warnings).toHaveLength(2);
+    expect(warnings).toEqual([expect.stringContaining('holds 2 entries that are not key=value')]);
     expect(warnings.join()).not.toMatch(/secret-value|inject/);
   });
 
