@@ -102,7 +102,7 @@ function installedVersion(require: NodeJS.Require, name: string): string | undef
 }
 
 function apiCopies(): Finding[] {
-  const { copies, problems } = inspectApiCopies();
+  const { copies, problems } = inspectApiCopies({ deep: true });
   if (problems.length > 0)
     return problems.map((message) => ({ check: '@opentelemetry/api', state: 'fail', message }));
   const version = copies[0]?.version;

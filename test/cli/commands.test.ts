@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,12 +18,13 @@ let otlp: string;
 function run(
   args: string[],
   env: Record<string, string> = {},
+  cwd: string = folder,
 ): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
       [MAIN, ...args],
-      { cwd: folder, env: { ...process.env, ...env } },
+      { cwd, env: { ...process.env, ...env } },
       (error, out, err) => {
         resolve({ code: error ? Number(error.code ?? -1) : 0, out, err });
       },
@@ -146,6 +147,20 @@ describe('the command on a hub', () => {
     expect(bad.out).toMatch(/FAIL {2}endpoint http:\/\/127\.0\.0\.1:9/);
     expect(bad.out).toContain('-> start a hub');
     expect(bad.out).toMatch(/warn {2}hub http:\/\/127\.0\.0\.1:9/);
+  });
+
+  it('finds a second copy of the API deep in the tree of packages', async () => {
+    const project = join(folder, 'project');
+    const copy = join(project, 'node_modules', 'some-library', 'node_modules', '@opentelemetry', 'api');
+    mkdirSync(copy, { recursive: true });
+    writeFileSync(join(copy, 'package.json'), '{"name": "@opentelemetry/api", "version": "1.10.0"}');
+    const { out, code } = await run(
+      ['doctor', '--hub', page],
+      { OTEL_EXPORTER_OTLP_ENDPOINT: otlp },
+      project,
+    );
+    expect(out).toMatch(/FAIL {2}@opentelemetry\/api: \d+ copies .*1\.10\.0 in .*some-library/);
+    expect(code).toBe(1);
   });
 
   it.each([
