@@ -1,5 +1,5 @@
 import type { SinkRecord } from '../sink.ts';
-import { parseWandbJson, wandbJson, wandbNumber } from './wandb-json.ts';
+import { parseWandbJson, wandbJson, wandbNumbers } from './wandb-json.ts';
 
 type StepRecord = Extract<SinkRecord, { kind: 'step' }>;
 
@@ -110,9 +110,10 @@ export function rowColumns(
 
 /** A line of `wandb-history.jsonl`. */
 export function historyLine(row: HistoryRow, startedAt: number): string {
+  const texts = wandbNumbers(Object.values(row.values));
   let line = '';
-  for (const [key, value] of Object.entries(row.values))
-    line += `${JSON.stringify(key)}:${wandbNumber(value)},`;
+  let index = 0;
+  for (const key in row.values) line += `${JSON.stringify(key)}:${texts[index++]},`;
   const { _step, _timestamp, _runtime } = rowColumns(row, startedAt);
   return `{${line}"_step":${_step},"_timestamp":${_timestamp},"_runtime":${_runtime}}`;
 }

@@ -8,6 +8,18 @@ export function wandbNumber(value: number): string {
   return Object.is(value, -0) ? '-0.0' : String(value);
 }
 
+/** Many numbers at once: JSON.stringify of all of them takes half the time. */
+export function wandbNumbers(values: readonly number[]): string[] {
+  if (values.length === 0) return [];
+  const texts = JSON.stringify(values).slice(1, -1).split(',');
+  for (let index = 0; index < texts.length; index++) {
+    const text = texts[index];
+    // what JSON has no way to write: NaN and infinities are null, -0 is 0
+    if (text === 'null' || text === '0') texts[index] = wandbNumber(values[index] as number);
+  }
+  return texts;
+}
+
 export function wandbJson(value: SinkValue): string {
   if (typeof value === 'number') return wandbNumber(value);
   if (Array.isArray(value)) return `[${value.map(wandbJson).join(',')}]`;

@@ -334,7 +334,8 @@ function takeMetrics(experiment: StoredExperiment, body: Body): string | undefin
 }
 
 function isValue(value: unknown): value is string | number | boolean {
-  return ['string', 'number', 'boolean'].includes(typeof value) && String(value as string).length <= 1000;
+  if (typeof value === 'string') return value.length <= 1000;
+  return typeof value === 'number' || typeof value === 'boolean';
 }
 
 function takeParameters(experiment: StoredExperiment, body: Body): string | undefined {

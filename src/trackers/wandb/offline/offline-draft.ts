@@ -1,7 +1,7 @@
 import type { SinkMap, SinkRecord, SinkValue } from '../../sink.ts';
 import { HistoryRows, type HistoryRow, type HistoryState, NO_HISTORY, rowColumns } from '../history-rows.ts';
 import { systemMetrics } from '../system-metrics.ts';
-import { wandbJson, wandbNumber } from '../wandb-json.ts';
+import { wandbJson, wandbNumber, wandbNumbers } from '../wandb-json.ts';
 import { ITEM, outputRecord, RECORD, statsHead } from './records.ts';
 import { ValuesEncoder } from './values-record.ts';
 
@@ -95,12 +95,15 @@ export class OfflineDraft {
 
   #row(row: HistoryRow | undefined): void {
     if (!row) return;
-    const values = { ...row.values, ...rowColumns(row, this.#state.startedAt) };
-    this.records.push(encoder.record(RECORD.history, ITEM.history, items(values)));
-    this.summarize(values);
+    const columns = rowColumns(row, this.#state.startedAt);
+    this.records.push(encoder.record(RECORD.history, ITEM.history, items(row.values, columns)));
+    this.summarize(row.values);
+    this.summarize(columns);
   }
 }
 
-function* items(values: Readonly<Record<string, number>>): Generator<readonly [string, string]> {
-  for (const key in values) yield [key, wandbNumber(values[key] as number)];
+function items(...maps: readonly Readonly<Record<string, number>>[]): [key: string, json: string][] {
+  const keys = maps.flatMap((map) => Object.keys(map));
+  const texts = wandbNumbers(maps.flatMap((map) => Object.values(map)));
+  return keys.map((key, index) => [key, texts[index] as string]);
 }

@@ -2,6 +2,8 @@
 const KEY_TAG = (1 << 3) | 2;
 const VALUE_TAG = [0x82, 0x01] as const;
 const MAX_CACHED_KEYS = 10_000;
+/** Characters; a number has at most 24. */
+const SHORT = 32;
 
 /**
  * Encodes the many small records of a run, each of them items of key and JSON: one pass into memory that is kept,
@@ -27,7 +29,7 @@ export class ValuesEncoder {
     if (head) this.#bytes(head);
     for (const [key, json] of values) {
       const keyField = this.#key(key);
-      const jsonLength = Buffer.byteLength(json);
+      const jsonLength = isShortAscii(json) ? json.length : Buffer.byteLength(json);
       const size = keyField.length + VALUE_TAG.length + varintSize(jsonLength) + jsonLength;
       this.#reserve(size + 12);
       this.#varint((itemField << 3) | 2);
@@ -36,13 +38,13 @@ export class ValuesEncoder {
       this.#buffer[this.#length++] = VALUE_TAG[0];
       this.#buffer[this.#length++] = VALUE_TAG[1];
       this.#varint(jsonLength);
-      this.#length += this.#buffer.write(json, this.#length);
+      this.#text(json, jsonLength);
     }
     const body = this.#buffer.subarray(0, this.#length);
-    const head2 = Buffer.allocUnsafe(varintSize((recordField << 3) | 2) + varintSize(body.length));
-    let at = writeVarint(head2, 0, (recordField << 3) | 2);
-    at = writeVarint(head2, at, body.length);
-    return Buffer.concat([head2.subarray(0, at), body]);
+    const start = Buffer.allocUnsafe(varintSize((recordField << 3) | 2) + varintSize(body.length));
+    let at = writeVarint(start, 0, (recordField << 3) | 2);
+    at = writeVarint(start, at, body.length);
+    return Buffer.concat([start.subarray(0, at), body]);
   }
 
   #key(key: string): Buffer {
@@ -55,6 +57,13 @@ export class ValuesEncoder {
       if (this.#keys.size < MAX_CACHED_KEYS) this.#keys.set(key, found);
     }
     return found;
+  }
+
+  #text(text: string, bytes: number): void {
+    // a call into the runtime costs more than the few characters of a number
+    if (bytes === text.length && bytes <= SHORT)
+      for (let index = 0; index < bytes; index++) this.#buffer[this.#length++] = text.charCodeAt(index);
+    else this.#length += this.#buffer.write(text, this.#length);
   }
 
   #varint(value: number): void {
@@ -73,6 +82,12 @@ export class ValuesEncoder {
     this.#buffer.copy(larger, 0, 0, this.#length);
     this.#buffer = larger;
   }
+}
+
+function isShortAscii(text: string): boolean {
+  if (text.length > SHORT) return false;
+  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 127) return false;
+  return true;
 }
 
 function varintSize(value: number): number {
