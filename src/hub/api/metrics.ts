@@ -6,7 +6,7 @@ import {
 } from '../../conventions/index.ts';
 import { aggregationsOf, queryMetric } from '../query/metric-query.ts';
 import { HttpError, badParameter } from './http-error.ts';
-import { choice, integer, list, requiredString, time } from './parameters.ts';
+import { choice, flag, integer, list, requiredString, time } from './parameters.ts';
 import { route } from './route.ts';
 
 const AGGREGATIONS = [
@@ -51,6 +51,9 @@ export const METRIC_ROUTES = [
         undefined,
       ),
       by: list('Attributes to group the series by (not for `value` and `histogram`)', 10),
+      together: flag(
+        'All series in one: the sum of rates or increases, over the time that any of them covers',
+      ),
     },
     attributes: true,
     schema: 'MetricQueryResponse',
@@ -75,7 +78,10 @@ export const METRIC_ROUTES = [
       if (values.by && (agg === 'value' || agg === 'histogram'))
         throw badParameter('by', values.by.join(','), 'only with rate, increase, mean and the quantiles');
       if (!known.seen) return { json: nothing(known.instrument, agg, from, to) };
-      const { maxPoints, by } = values;
+      if (values.together && (values.by || (agg !== 'rate' && agg !== 'increase')))
+        throw badParameter('together', 'true', 'only with rate and increase, and without `by`');
+      const { maxPoints } = values;
+      const by = values.together ? [] : values.by;
       const question = { instrument: known.instrument, where, agg, from, to, maxPoints, by };
       return { json: await queryMetric(context.store, question) };
     },

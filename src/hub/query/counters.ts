@@ -14,16 +14,9 @@ export interface Histogram {
   increments(window: Window): HistogramIncrement[];
 }
 
-/**
- * Points per counter that are read for a long time: M4 keeps first, last, lowest and highest of a column, so a
- * reset inside a column is seen; two resets of one series inside a two-thousandth of the time are not.
- */
-const COUNTER_POINTS = 8000;
-
 /** The counters of a metric; those of a histogram are its counts. `columns` as in `readHistograms`. */
 export async function readCounters(reading: Reading, query: HistogramQuery): Promise<Counter[]> {
-  const { columns: _, ...all } = query;
-  const sums = (await reading.points({ ...all, maxPoints: COUNTER_POINTS, before: true })).filter(
+  const sums = (await reading.points({ ...query, maxPoints: 4, before: true })).filter(
     (series) => series.kind === 'sum',
   );
   if (sums.length > 0) {

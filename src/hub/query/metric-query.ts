@@ -20,7 +20,7 @@ export interface MetricQuestion extends Window {
   agg: MetricAggregation;
   /** `value`: points of a series before M4 reduces them, 0 = all. Others: cells of the window, 0 = as many as may be. */
   maxPoints: number;
-  /** Attributes that series are joined by; `undefined` = as `DEFAULT_GROUPING` says. */
+  /** Attributes that series are joined by, none = all in one; `undefined`: rates per series, statistics of all in one. */
   by: readonly string[] | undefined;
 }
 
@@ -50,7 +50,9 @@ export async function queryMetric(reading: Reading, question: MetricQuestion): P
     window,
     question.maxPoints === 0 ? MOST_CELLS : Math.min(MOST_CELLS, question.maxPoints),
   );
-  const query = { name: instrument.name, where: question.where, from, to, columns: grid.count };
+  // The histogram of the window is one cell: a few columns keep the read small.
+  const columns = agg === 'histogram' ? 1 : grid.count;
+  const query = { name: instrument.name, where: question.where, from, to, columns };
   if (agg === 'rate' || agg === 'increase') {
     const counters = await readCounters(reading, query);
     const unit = agg === 'rate' ? perSecond(countUnit(instrument)) : countUnit(instrument);

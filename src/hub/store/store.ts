@@ -96,6 +96,12 @@ export interface HistogramQuery extends MetricQuery {
 }
 export interface PointsQuery extends MetricQuery {
   maxPoints: number;
+  /**
+   * Of sums: thins to what tells the increase in each of so many equal columns of the range, as
+   * `HistogramQuery.columns` does; stands in for `maxPoints`, and loses no reset. Points that are not finite are left
+   * out.
+   */
+  columns?: number;
   /** Also the newest point before `from` of each series (rates need it). */
   before?: boolean;
 }

@@ -172,27 +172,27 @@ describe('a key of the catalogue', () => {
     expect(lineOfEntry(known('system/cpu_percent'), [answer([idle], 'value')]).y).toEqual([25, 50]);
   });
 
-  it('that is a ratio is the quotient of two rates', () => {
-    const errors = series([
-      [0, 1],
-      [10_000, 0],
+  it('that is a ratio is the quotient of two increases, cell by cell', () => {
+    const errors = series([[10_000, 1]]);
+    const all = series([
+      [10_000, 4],
+      [20_000, 5],
+      [30_000, 0],
     ]);
-    const all = [
-      series([
-        [0, 3],
-        [10_000, 3],
-      ]),
-      series([
-        [0, 1],
-        [10_000, 1],
-      ]),
-    ];
-    expect(lineOfEntry(known('api/error_rate'), [answer([errors]), answer(all)]).y).toEqual([0.25, 0]);
+    expect(readsOf(known('api/error_rate')).map(({ agg }) => agg)).toEqual(['increase', 'increase']);
+    const line = lineOfEntry(known('api/error_rate'), [answer([errors]), answer([all])]);
+    expect(line).toEqual({ x: [10, 20, 30], y: [0.25, 0, null] });
   });
 
-  it('adds up the rates of all its series', () => {
-    const two = [series([[0, 3]]), series([[0, 4]])];
-    expect(lineOfEntry(known('api/requests_per_second'), [answer(two)]).y).toEqual([7]);
+  it('that is a rate is the line that the hub made of all series together', () => {
+    const rate = series([
+      [10_000, 3],
+      [20_000, 4],
+    ]);
+    expect(lineOfEntry(known('api/requests_per_second'), [answer([rate])])).toEqual({
+      x: [10, 20],
+      y: [3, 4],
+    });
   });
 
   it('without an answer is an empty line', () => {

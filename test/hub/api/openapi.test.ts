@@ -102,6 +102,8 @@ const REQUESTS: readonly (readonly [route: string, path: string, status: number]
     `/api/metrics/query?name=${METRIC.servingRequests.name}&attr.llm.outcome=error`,
     200,
   ],
+  ['/api/metrics/query', `/api/metrics/query?name=${METRIC.servingRequests.name}&together=true`, 200],
+  ['/api/metrics/query', `/api/metrics/query?name=${METRIC.timeToFirstToken.name}&together=true`, 400],
   ['/api/metrics/query', `/api/metrics/query?name=${METRIC.timeToFirstToken.name}&agg=histogram`, 200],
   ['/api/metrics/query', `/api/metrics/query?name=${METRIC.timeToFirstToken.name}&agg=p99&maxPoints=0`, 200],
   ['/api/metrics/query', '/api/metrics/query?name=never.seen&agg=histogram', 200],

@@ -3,9 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { cells } from '../../../src/hub/query/cover.ts';
 import { merged, statisticByCell } from '../../../src/hub/query/distribution.ts';
 import { histogramIncrements } from '../../../src/hub/query/histogram-increase.ts';
-import type { HistogramRow } from '../../../src/hub/store/chunks/histogram-chunk.ts';
+import {
+  decodeHistogramChunk,
+  encodeHistogramChunk,
+  type HistogramRow,
+} from '../../../src/hub/store/chunks/histogram-chunk.ts';
 import { toStoredHistogram } from '../../../src/hub/store/read/histogram-bounds.ts';
-import { thinHistogram } from '../../../src/hub/store/read/thin-histogram.ts';
+import { chosenRows, columnsOver, thinHistogram } from '../../../src/hub/store/read/thin-histogram.ts';
 import { histogramSeries } from '../fake-store.ts';
 
 const LAYOUT = [1, 2];
@@ -82,6 +86,16 @@ describe('histograms that the store thins to columns', () => {
           };
           const thinned = thinHistogram(read, window, grid.count, temporality === 'delta');
           expect(taken(thinned)).toEqual(taken(read));
+          if (temporality === 'delta') return;
+          // Read from two chunks, of which only what may be needed is made.
+          const columnAt = columnsOver(window, grid.count) ?? (() => 0);
+          const cut = read.length >> 1;
+          const made = [read.slice(0, cut), read.slice(cut)].flatMap((part) =>
+            decodeHistogramChunk(encodeHistogramChunk(part), part.length, (outline) =>
+              chosenRows(outline, columnAt),
+            ),
+          );
+          expect(thinHistogram(made, window, grid.count, false)).toEqual(thinned);
           expect(thinned.length).toBeLessThanOrEqual(read.length);
         }),
       );

@@ -96,6 +96,8 @@ describe('a hub with its store', () => {
       counts: [1, 1, 0],
       count: 2,
       sum: 2,
+      min: 0.5,
+      max: 1.5,
     });
     const level = await query('work.level', 'value');
     expect([...new Set(level.series[0]?.value)]).toEqual([1.25, 0.1]);

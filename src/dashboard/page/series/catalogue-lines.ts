@@ -8,6 +8,8 @@ export interface MetricRead {
   name: string;
   agg: MetricAggregation;
   where: Readonly<Record<string, string>>;
+  /** Of a rate: series are joined by this attribute; all are in one when absent. */
+  by?: string;
 }
 
 const QUANTILES: readonly (readonly [q: number, agg: MetricAggregation])[] = [
@@ -32,8 +34,8 @@ export function readsOf({ source }: CatalogueEntry): MetricRead[] {
     }
     case 'ratio':
       return [
-        { name: source.metric, agg: 'rate', where: source.where },
-        { name: source.of, agg: 'rate', where: source.ofWhere ?? {} },
+        { name: source.metric, agg: 'increase', where: source.where },
+        { name: source.of, agg: 'increase', where: source.ofWhere ?? {} },
       ];
     default:
       return [];
@@ -55,14 +57,14 @@ export function lineOfEntry({ source }: CatalogueEntry, answers: readonly Metric
     joinSeries(answer.series, rule, cell, stale, convert);
   if (source.from === 'run') return { x: [], y: [] };
   if (source.from === 'ratio') {
-    return second === undefined ? { x: [], y: [] } : divideLines(line(first, 'sum'), line(second, 'sum'));
+    if (second === undefined) return { x: [], y: [] };
+    return divideLines(statisticLine(first.series, stale), statisticLine(second.series, stale));
   }
   const scale = source.scale ?? 1;
   if (source.from === 'value') {
     const invert = source.invert === true;
     return line(first, source.join ?? 'mean', (value) => (invert ? 1 - value : value) * scale);
   }
-  if (source.from === 'rate') return line(first, 'sum', (value) => value * scale);
   return statisticLine(first.series, stale, (value) => value * scale);
 }
 

@@ -49,8 +49,8 @@ export function joinSeries(
 }
 
 /**
- * The one line of a quantile or a mean, x in seconds, with a break where it was silent for `staleAfter` ms. The hub
- * has made its cells from all series together: taken together once more, its values would be averages of
+ * The one line of a rate, a quantile or a mean, x in seconds, with a break where it was silent for `staleAfter` ms.
+ * The hub has made its cells from all series together: taken together once more, its values would be averages of
  * percentiles.
  */
 export function statisticLine(

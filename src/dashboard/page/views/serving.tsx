@@ -9,8 +9,8 @@ import { entryOf, metricOf } from '../data/catalogue.ts';
 import { useQuery } from '../data/query.ts';
 import { formatCount, formatQuantity } from '../format/quantity.ts';
 import { type Bucket, bucketsOf, quantilePlace } from '../series/buckets.ts';
-import { gridCell, staleAfterOf } from '../series/catalogue-lines.ts';
-import { exportInterval, groupByAttribute, joinSeries, statisticLine } from '../series/metric-lines.ts';
+import { staleAfterOf } from '../series/catalogue-lines.ts';
+import { exportInterval, groupByAttribute, statisticLine } from '../series/metric-lines.ts';
 import { LATENCIES, type LatencyMeasure } from '../state/address.ts';
 import { address, go } from '../state/view.ts';
 import { Choice } from './controls.tsx';
@@ -168,17 +168,17 @@ export function Outcomes({ height }: { height?: number }) {
       empty="No traffic in this window."
       height={height}
       ask={async (span, signal) => {
-        const answer = await api.metric({ name: metric, agg: 'rate', where: {} }, span, CELLS, signal);
-        const interval = exportInterval(answer.series, 10_000);
-        const cell = gridCell(answer, interval);
-        const groups = groupByAttribute(answer.series, outcomeAttribute());
+        const by = outcomeAttribute();
+        const answer = await api.metric({ name: metric, agg: 'rate', where: {}, by }, span, CELLS, signal);
+        const groups = groupByAttribute(answer.series, by);
+        const stale = staleAfterOf(exportInterval(answer.series, 10_000));
         const names = [
           ...OUTCOMES.filter((name) => groups.has(name)),
           ...[...groups.keys()].filter((name) => !OUTCOMES.some((one) => one === name)),
         ];
         return names.map((label) => ({
           label,
-          line: joinSeries(groups.get(label) ?? [], 'sum', cell, staleAfterOf(Math.max(cell, interval))),
+          line: statisticLine(groups.get(label) ?? [], stale),
           unit: '{request}/s',
         }));
       }}

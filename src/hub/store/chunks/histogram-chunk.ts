@@ -80,44 +80,85 @@ export function encodeHistogramChunk(rows: readonly HistogramRow[]): Buffer {
   return chunk.end();
 }
 
-export function decodeHistogramChunk(packed: Uint8Array, rows: number): HistogramRow[] {
+/** What can be told of the rows of a chunk before they are made; see `decodeHistogramChunk`. */
+export interface HistogramOutline {
+  readonly time: Float64Array;
+  readonly start: Float64Array;
+  readonly count: Float64Array;
+  /** 1 where a bucket holds less than in the row before, of the same layout. */
+  readonly fell: Uint8Array;
+}
+
+/**
+ * @param choose says which rows are wanted (a flag for each): a row costs as much as its buckets, and a reader of
+ *   a week wants one in a hundred. All when absent.
+ */
+export function decodeHistogramChunk(
+  packed: Uint8Array,
+  rows: number,
+  choose?: (outline: HistogramOutline) => Uint8Array,
+): HistogramRow[] {
   const chunk = new ChunkReader(packed);
   const reader = chunk.regular;
   const time = readColumn(chunk, rows);
   const start = readColumn(chunk, rows);
   const count = readColumn(chunk, rows);
-  const present = Array.from({ length: rows }, () => reader.byte());
+  const present = new Uint8Array(rows);
+  for (let i = 0; i < rows; i++) present[i] = reader.byte();
   const sum = readColumn(chunk, rows);
   const min = readColumn(chunk, rows);
   const max = readColumn(chunk, rows);
   const layouts = Array.from({ length: reader.varint() }, () => {
     const bounds = reader.varint();
     const counts = reader.varint();
-    return { layout: Array.from({ length: bounds }, () => reader.double()), counts };
-  });
-  const indexes = Array.from({ length: rows }, () => reader.varint());
-  const differences = readColumn(chunk, reader.varint());
-  const previous: number[][] = [];
-  let at = 0;
-  return indexes.map((index, i) => {
-    const shape = layouts[index];
-    if (shape === undefined) throw new Error('Damaged chunk: unknown histogram layout.');
-    const before = previous[index];
-    const counts = Array.from({ length: shape.counts }, (_, k) => differences[at + k]! + (before?.[k] ?? 0));
-    at += shape.counts;
-    previous[index] = counts;
-    const has = present[i]!;
     return {
+      layout: Array.from({ length: bounds }, () => reader.double()),
+      running: new Float64Array(counts),
+    };
+  });
+  const indexes = new Uint32Array(rows);
+  for (let i = 0; i < rows; i++) {
+    indexes[i] = reader.varint();
+    if (indexes[i]! >= layouts.length) throw new Error('Damaged chunk: unknown histogram layout.');
+  }
+  const differences = readColumn(chunk, reader.varint());
+  const wanted =
+    choose?.({ time, start, count, fell: fallen(layouts, indexes, differences) }) ??
+    new Uint8Array(rows).fill(1);
+  const made: HistogramRow[] = [];
+  let at = 0;
+  for (let i = 0; i < rows; i++) {
+    const { layout, running } = layouts[indexes[i]!]!;
+    for (let k = 0; k < running.length; k++) running[k] = differences[at + k]! + running[k]!;
+    at += running.length;
+    if (wanted[i] === 0) continue;
+    const has = present[i]!;
+    made.push({
       time: time[i]!,
       start: start[i]!,
       count: count[i]!,
       sum: has & 1 ? sum[i] : undefined,
       min: has & 2 ? min[i] : undefined,
       max: has & 4 ? max[i] : undefined,
-      layout: shape.layout,
-      counts,
-    };
-  });
+      layout,
+      counts: Array.from(running),
+    });
+  }
+  return made;
+}
+
+function fallen(
+  layouts: readonly { running: Float64Array }[],
+  indexes: Uint32Array,
+  differences: Float64Array,
+): Uint8Array {
+  const fell = new Uint8Array(indexes.length);
+  for (let i = 0, at = 0; i < indexes.length; i++) {
+    const end = at + layouts[indexes[i]!]!.running.length;
+    const comparable = i > 0 && indexes[i] === indexes[i - 1];
+    for (; at < end; at++) if (comparable && differences[at]! < 0) fell[i] = 1;
+  }
+  return fell;
 }
 
 function presence(row: HistogramRow): number {

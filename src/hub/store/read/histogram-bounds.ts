@@ -4,7 +4,10 @@ import type { StoredHistogram } from '../store.ts';
 /** A stored row as the contract gives it: upper bounds ascending, one count more. */
 export function toStoredHistogram(row: HistogramRow, exponential: boolean): StoredHistogram {
   const { time, start, count, sum, min, max } = row;
-  const buckets = exponential ? explicitBuckets(row) : { bounds: [...row.layout], counts: [...row.counts] };
+  // Not copied: rows that share their layout share their bounds, also in the message to the other thread.
+  const buckets = exponential
+    ? explicitBuckets(row)
+    : { bounds: row.layout as number[], counts: row.counts as number[] };
   return { start, time, count, sum, min, max, ...buckets };
 }
 

@@ -1,16 +1,24 @@
 import type { InstrumentInfo } from '../../../conventions/index.ts';
 import { AnswerTooLargeError } from '../answer-too-large-error.ts';
-import { decodeHistogramChunk, type HistogramRow } from '../chunks/histogram-chunk.ts';
+import { decodeHistogramChunk, type HistogramOutline, type HistogramRow } from '../chunks/histogram-chunk.ts';
 import { decodeNumberChunk, type NumberColumns } from '../chunks/number-chunk.ts';
 import { type ChunkRow, SELECT_CHUNK } from '../metrics/series.ts';
-import type { HistogramQuery, HistogramSeries, MetricQuery, NumberSeries, PointsQuery } from '../store.ts';
+import type {
+  HistogramQuery,
+  HistogramSeries,
+  MetricQuery,
+  NumberSeries,
+  PointsQuery,
+  SeriesIdentity,
+} from '../store.ts';
 import { toStoredHistogram } from './histogram-bounds.ts';
 import { lowerBound, m4, upperBound } from './m4.ts';
 import type { LiveNumbers, LiveRows, LiveSeries } from './protocol.ts';
 import { scratchColumns } from './scratch.ts';
 import { matchingSeries } from './series-match.ts';
 import type { ReadDatabase } from './sql.ts';
-import { thinHistogram } from './thin-histogram.ts';
+import { chosenRows, columnsOver, sameLayout, thinHistogram } from './thin-histogram.ts';
+import { addedUpByColumn, positionsOfIncrease } from './thin-numbers.ts';
 
 export function readInstruments(db: ReadDatabase, lastSeen: ReadonlyMap<number, number>): InstrumentInfo[] {
   const rows = db.all<{
@@ -38,6 +46,8 @@ export function readInstruments(db: ReadDatabase, lastSeen: ReadonlyMap<number, 
   }));
 }
 
+/** Layouts looked through for an equal one: a metric has one or two. */
+const MOST_SHARED_LAYOUTS = 8;
 /** Most points of one answer, all series together: 24 bytes each, in two threads, and three times that as JSON. */
 export const MOST_ANSWERED_POINTS = 10_000_000;
 
@@ -62,6 +72,14 @@ export function readPoints(
     const end = Math.max(begin, upperBound(columns.time, query.to));
     if (end === begin) continue;
     const total = end - begin;
+    const columnAt =
+      query.columns === undefined || kind !== 'sum' ? undefined : columnsOver(query, query.columns);
+    if (columnAt !== undefined) {
+      const thinned = thinSum(columns, begin, end, columnAt, identity);
+      if (thinned.time.length > 0)
+        found.push({ ...identity, kind: 'sum', total, reduced: thinned.time.length < total, ...thinned });
+      continue;
+    }
     answered += query.maxPoints === 0 ? total : Math.min(total, query.maxPoints);
     if (answered > mostPoints)
       throw new AnswerTooLargeError(
@@ -99,14 +117,23 @@ export function readHistograms(
   live: readonly LiveRows[],
 ): HistogramSeries[] {
   const unsealed = new Map(live.map((one) => [one.series, one]));
+  /** Layouts met so far, the last one first: equal ones become one, which is compared and sent once. */
+  let layouts: (readonly number[])[] = [];
   const found: HistogramSeries[] = [];
   for (const { id, kind, ...stored } of matchingSeries(db, query, ['histogram', 'exponential_histogram'])) {
     const identity = seenSince(stored, unsealed.get(id));
+    const choose = chooser(db, id, query, identity.temporality === 'delta');
     let rows: HistogramRow[] = [];
+    const add = (row: HistogramRow): void => {
+      row.layout = layouts.find((layout) => sameLayout(layout, row.layout)) ?? row.layout;
+      if (layouts[0] !== row.layout) layouts = [row.layout, ...layouts].slice(0, MOST_SHARED_LAYOUTS);
+      rows.push(row);
+    };
+    const take = ({ n, data }: ChunkRow): void => decodeHistogramChunk(data, n, choose).forEach(add);
     const before = chunkBefore(db, id, query.from);
-    if (before !== undefined) rows.push(...decodeHistogramChunk(before.data, before.n));
-    for (const { n, data } of chunksBetween(db, id, query)) rows.push(...decodeHistogramChunk(data, n));
-    rows.push(...(unsealed.get(id)?.rows ?? []));
+    if (before !== undefined) take(before);
+    for (const chunk of chunksBetween(db, id, query)) take(chunk);
+    unsealed.get(id)?.rows.forEach(add);
     if (rows.some((row, i) => i > 0 && row.time <= rows[i - 1]!.time)) {
       rows.sort((a, b) => a.time - b.time);
       rows = rows.filter((row, i) => i === 0 || row.time !== rows[i - 1]!.time);
@@ -127,9 +154,49 @@ export function readHistograms(
   return found;
 }
 
+function thinSum(
+  columns: NumberColumns,
+  begin: number,
+  end: number,
+  columnAt: (time: number) => number,
+  { temporality, monotonic }: Pick<SeriesIdentity, 'temporality' | 'monotonic'>,
+): NumberColumns {
+  if (temporality === 'delta') return addedUpByColumn(columns, begin, end, columnAt);
+  const kept = positionsOfIncrease(columns, begin, end, columnAt, monotonic);
+  return {
+    time: picked(columns.time, kept),
+    start: picked(columns.start, kept),
+    value: picked(columns.value, kept),
+  };
+}
+
 /** With what is not sealed yet of the resource. */
 function seenSince<T extends { resourceSince: number }>(stored: T, live: LiveSeries | undefined): T {
   return { ...stored, resourceSince: Math.min(stored.resourceSince, live?.resourceSince ?? Infinity) };
+}
+
+/**
+ * Which rows of a chunk are worth making for a question that thins: all, when they cannot be told apart chunk by
+ * chunk (chunks that overlap, since points came out of order).
+ */
+function chooser(
+  db: ReadDatabase,
+  series: number,
+  { from, to, columns }: HistogramQuery,
+  delta: boolean,
+): ((outline: HistogramOutline) => Uint8Array) | undefined {
+  const columnAt = columns === undefined || delta ? undefined : columnsOver({ from, to }, columns);
+  if (columnAt === undefined) return undefined;
+  let end = -Infinity;
+  for (const { t0, t1 } of db.each<{ t0: number; t1: number }>(
+    'SELECT t0, t1 FROM chunk WHERE series = ? AND t0 <= ? ORDER BY t1',
+    series,
+    to,
+  )) {
+    if (t0 <= end) return undefined;
+    end = t1;
+  }
+  return (outline) => chosenRows(outline, columnAt);
 }
 
 function chunksBetween(db: ReadDatabase, series: number, { from, to }: MetricQuery): Iterable<ChunkRow> {

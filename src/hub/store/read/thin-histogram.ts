@@ -1,4 +1,4 @@
-import type { HistogramRow } from '../chunks/histogram-chunk.ts';
+import type { HistogramOutline, HistogramRow } from '../chunks/histogram-chunk.ts';
 
 /**
  * Rows of one series, ascending by time, thinned to about one a column of the range; see `HistogramQuery.columns`.
@@ -7,15 +7,52 @@ import type { HistogramRow } from '../chunks/histogram-chunk.ts';
  */
 export function thinHistogram(
   rows: readonly HistogramRow[],
-  range: { from: number; to: number },
+  range: Range,
   columns: number,
   delta: boolean,
 ): HistogramRow[] {
-  const width = (range.to - range.from) / columns;
-  if (!(width > 0) || !Number.isFinite(width)) return [...rows];
-  const columnOf = (row: HistogramRow): number =>
-    row.time <= range.from ? -1 : Math.ceil((row.time - range.from) / width) - 1;
+  const columnAt = columnsOver(range, columns);
+  if (columnAt === undefined) return [...rows];
+  const columnOf = (row: HistogramRow): number => columnAt(row.time);
   return delta ? addedUp(rows, columnOf) : lastOfColumns(rows, columnOf);
+}
+
+interface Range {
+  from: number;
+  to: number;
+}
+
+/** Column of a time: after its start, up to and with its end; -1 at or before the range. `undefined` without width. */
+export function columnsOver({ from, to }: Range, columns: number): ((time: number) => number) | undefined {
+  const width = (to - from) / columns;
+  if (!(width > 0) || !Number.isFinite(width)) return undefined;
+  return (time) => (time <= from ? -1 : Math.ceil((time - from) / width) - 1);
+}
+
+/**
+ * The rows of a chunk of cumulative histograms that `thinHistogram` may need (a flag for each): those that it would
+ * keep if the chunk were all there is. Its neighbours' first and last rows are always among them.
+ */
+export function chosenRows(
+  { time, start, count, fell }: HistogramOutline,
+  columnAt: (time: number) => number,
+): Uint8Array {
+  const chosen = new Uint8Array(time.length);
+  const last = time.length - 1;
+  let column = last < 0 ? 0 : columnAt(time[0]!);
+  for (let i = 0; i <= last; i++) {
+    const next = i < last ? columnAt(time[i + 1]!) : Number.NaN;
+    if (i === 0 || next !== column) chosen[i] = 1;
+    const reset =
+      i > 0 &&
+      ((start[i - 1]! > 0 && start[i]! > start[i - 1]!) || count[i]! < count[i - 1]! || fell[i] === 1);
+    if (reset) {
+      chosen[i] = 1;
+      chosen[i - 1] = 1;
+    }
+    column = next;
+  }
+  return chosen;
 }
 
 function lastOfColumns(
@@ -34,7 +71,7 @@ function lastOfColumns(
 function isReset(before: HistogramRow, after: HistogramRow): boolean {
   if ((before.start > 0 && after.start > before.start) || after.count < before.count) return true;
   return (
-    before.layout === after.layout &&
+    sameLayout(before.layout, after.layout) &&
     after.counts.some((count, bucket) => count < (before.counts[bucket] as number))
   );
 }
@@ -68,6 +105,6 @@ function sum(a: HistogramRow, b: HistogramRow): HistogramRow {
   };
 }
 
-function sameLayout(a: readonly number[], b: readonly number[]): boolean {
+export function sameLayout(a: readonly number[], b: readonly number[]): boolean {
   return a === b || (a.length === b.length && a.every((bound, i) => bound === b[i]));
 }
