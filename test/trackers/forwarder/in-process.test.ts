@@ -1,0 +1,284 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ATTR, EVENT } from '../../../src/conventions/index.ts';
+import { SinkRefused, SinkUnavailable, type TrackerOptions } from '../../../src/trackers/index.ts';
+import { readJournal, startRun, syncJournals } from '../../../src/training/index.ts';
+import { rankFolder } from '../../../src/training/journal/folder.ts';
+import { MemoryReceiver } from '../../training/receiver.ts';
+import { startTestRun } from '../../training/starting.ts';
+import { temporaryFolder } from '../../training/temporary.ts';
+import { MlflowStandIn } from '../mlflow/mlflow-server.ts';
+import { RecordingSink } from './recording-sink.ts';
+
+const NO_WAIT = { firstMs: 0, maxMs: 0, random: () => 0 };
+const standIns: MlflowStandIn[] = [];
+afterEach(async () => {
+  await Promise.all(standIns.splice(0).map(({ server }) => server.close()));
+});
+async function mlflow(): Promise<MlflowStandIn> {
+  const standIn = await MlflowStandIn.start();
+  standIns.push(standIn);
+  return standIn;
+}
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+describe('a run with trackers of its own', () => {
+  it('needs neither hub nor receiver: the tracker has everything when finish() resolves', async () => {
+    const sink = new RecordingSink();
+    const { run } = await startTestRun({
+      journalDir: temporaryFolder(),
+      exporter: false,
+      params: { lr: 1 },
+      tags: ['a'],
+      trackers: [{ sink: () => sink }],
+    });
+    for (let step = 0; step < 5000; step++) run.step({ 'train/loss': step % 7 === 0 ? Number.NaN : step });
+    run.params({ more: 2 });
+    run.note('half way');
+    await run.finish('finished', { best: 3 });
+    expect(sink.opened[0]?.run).toMatchObject({ id: run.id, params: { lr: 1 }, tags: { a: true } });
+    expect(sink.steps).toEqual(range(5000));
+    const values = sink.records.flatMap((record) =>
+      record.kind === 'step' ? [record.values['train/loss']] : [],
+    );
+    expect(values.filter(Number.isNaN)).toHaveLength(Math.ceil(5000 / 7));
+    expect(sink.records).toContainEqual(expect.objectContaining({ kind: 'params', params: { more: 2 } }));
+    expect(sink.records).toContainEqual(expect.objectContaining({ kind: 'note', text: 'half way' }));
+    expect(sink.closed).toEqual([{ status: 'finished', summary: { best: 3 } }]);
+    expect(run.stats().trackers).toMatchObject([{ status: 'current', lag: 0 }]);
+  });
+
+  it('tells the hub by its records which trackers it feeds itself', async () => {
+    const standIn = await mlflow();
+    const { run, receiver } = await startTestRun({
+      journalDir: temporaryFolder(),
+      trackers: [{ platform: 'mlflow', trackingUri: standIn.url }],
+    });
+    run.step({ a: 1 });
+    await run.finish();
+    for (const { resource } of receiver.records) expect(resource[ATTR.runForwarded]).toBe('mlflow');
+  });
+
+  it('with five of them, one hanging and one refusing: the healthy ones are whole, the sick ones catch up', async () => {
+    const healthy = [new RecordingSink('a'), new RecordingSink('b'), new RecordingSink('c')];
+    const hanging = new RecordingSink('hanging');
+    const refusing = new RecordingSink('refusing');
+    let release: (() => void) | undefined;
+    const hangs = new Promise<void>((resolve) => (release = resolve));
+    hanging.before = () => hangs;
+    let refuses = true;
+    refusing.before = (call) => {
+      if (refuses && call !== 'open') throw new SinkRefused('not today');
+    };
+    const { run } = await startTestRun({
+      journalDir: temporaryFolder(),
+      exporter: false,
+      finishTimeout: 300,
+      memoryRecords: 500,
+      sinkBackOff: NO_WAIT,
+      trackers: [...healthy, hanging, refusing].map((sink): TrackerOptions => ({ sink: () => sink })),
+    });
+    for (let step = 0; step < 3000; step++) run.step({ 'train/loss': step });
+    await run.flush();
+    for (const sink of healthy) expect(sink.steps).toEqual(range(3000));
+    expect(hanging.steps).toEqual([]);
+    expect(refusing.steps).toEqual([]);
+    expect(run.stats().trackers.map(({ refused }) => refused)).toEqual([0, 0, 0, 0, 0]);
+    release?.();
+    refuses = false;
+    await run.flush();
+    await run.finish();
+    for (const sink of [hanging, refusing]) expect(sink.steps).toEqual(range(3000));
+    expect(run.stats().trackers.map(({ status }) => status)).toEqual(Array(5).fill('current'));
+  });
+
+  it('of a further rank feeds none, unless all ranks are asked for', async () => {
+    const first = new RecordingSink('first');
+    const all = new RecordingSink('all');
+    const { run } = await startTestRun({
+      journalDir: temporaryFolder(),
+      exporter: false,
+      rank: 1,
+      worldSize: 2,
+      trackers: [{ sink: () => first }, { sink: () => all, ranks: 'all' }],
+    });
+    run.step({ a: 1 });
+    await run.finish();
+    expect(first.opened).toEqual([]);
+    expect(all.steps).toEqual([0]);
+  });
+
+  it('that goes on after its end goes on in its trackers, from where they were', async () => {
+    const journalDir = temporaryFolder();
+    const sinks: RecordingSink[] = [];
+    const trackers: TrackerOptions[] = [
+      {
+        sink: () => {
+          const sink = new RecordingSink();
+          sinks.push(sink);
+          return sink;
+        },
+      },
+    ];
+    const first = await startTestRun({ journalDir, exporter: false, trackers });
+    first.run.step({ a: 1 });
+    await first.run.finish('killed');
+    const second = await startTestRun({ journalDir, exporter: false, trackers, resume: first.run.id });
+    second.run.step({ a: 2 });
+    await second.run.finish();
+    expect(sinks[1]?.opened[0]).toMatchObject({ run: { id: first.run.id, attempt: 2 }, state: { taken: 1 } });
+    expect(sinks.map(({ steps }) => steps)).toEqual([[0], [1]]);
+  });
+
+  it('is not stopped by options that make no sense for one: told, and left out', async () => {
+    const sink = new RecordingSink();
+    const { run, troubles } = await startTestRun({
+      journalDir: temporaryFolder(),
+      exporter: false,
+      trackers: [{ platform: 'mlflow', trackingUri: './mlruns' }, { sink: () => sink }],
+    });
+    run.step({ a: 1 });
+    await run.finish();
+    expect(troubles.join('\n')).toMatch(/mlflow is left out.*tracking_uri/);
+    expect(sink.steps).toEqual([0]);
+  });
+
+  it.each([
+    [[{ platform: 'neptune' }], /no tracker "neptune".*mlflow/],
+    [[{ platform: 'mlflow', onSinkError: 'explode' }], /onSinkError must be one of spool, warn, throw/],
+    [[{ platform: 'mlflow', logInterval: 0 }], /logInterval must be a whole number/],
+  ])('does not start with %j', async (trackers, message) => {
+    const options = { project: 'test', journalDir: temporaryFolder(), trackers: trackers as never };
+    await expect(startRun(options)).rejects.toThrow(message);
+  });
+});
+
+describe('onSinkError: throw', () => {
+  const down = (): RecordingSink => {
+    const sink = new RecordingSink('down');
+    sink.before = () => {
+      throw new SinkUnavailable('nobody there');
+    };
+    return sink;
+  };
+
+  it('makes startRun reject when the tracker cannot be opened, and lets the journal go', async () => {
+    const journalDir = temporaryFolder();
+    const sink = down();
+    await expect(
+      startTestRun({
+        journalDir,
+        id: 'r',
+        exporter: false,
+        sinkBackOff: NO_WAIT,
+        trackers: [{ sink: () => sink, onSinkError: 'throw' }],
+      }),
+    ).rejects.toThrow(/down: nobody there.*llm-otel sync/);
+    const { run } = await startTestRun({ journalDir, id: 'r', exporter: false });
+    expect(run.id).toBe('r');
+    await run.finish();
+  });
+
+  it('makes finish() reject when it has not taken everything', async () => {
+    const sink = new RecordingSink('half');
+    const { run } = await startTestRun({
+      journalDir: temporaryFolder(),
+      exporter: false,
+      sinkBackOff: NO_WAIT,
+      trackers: [{ sink: () => sink, onSinkError: 'throw' }],
+    });
+    sink.before = (call) => {
+      if (call === 'write') throw new SinkUnavailable('went away');
+    };
+    run.step({ a: 1 });
+    await expect(run.finish()).rejects.toThrow(/half: went away/);
+  });
+
+  it('is the only one that does: a tracker that spools leaves finish() in peace', async () => {
+    const sink = down();
+    const { run } = await startTestRun({
+      journalDir: temporaryFolder(),
+      exporter: false,
+      sinkBackOff: NO_WAIT,
+      trackers: [{ sink: () => sink }],
+    });
+    run.step({ a: 1 });
+    await run.finish();
+    expect(run.stats().trackers).toMatchObject([{ status: 'unavailable', lag: 3 }]);
+  });
+});
+
+describe('llm-otel sync', () => {
+  it('completes a tracker whose process was killed in the middle of an upload: nothing missing, nothing twice', async () => {
+    const journalDir = temporaryFolder();
+    const standIn = await mlflow();
+    let batches = 0;
+    let arrived: (() => void) | undefined;
+    const enough = new Promise<void>((resolve) => (arrived = resolve));
+    standIn.disturb = ({ path }, applied) => {
+      if (path.endsWith('log-batch') && applied && ++batches === 5) {
+        arrived?.();
+        // it has the batch, but the process never hears of it
+        child.kill('SIGKILL');
+      }
+      return undefined;
+    };
+    const program = fileURLToPath(new URL('uploading-program.ts', import.meta.url));
+    const child = spawn(process.execPath, [program, journalDir, standIn.url], {
+      env: { PATH: process.env['PATH'] ?? '', OTEL_SDK_DISABLED: 'true' },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    const gone = once(child, 'exit');
+    await enough;
+    await gone;
+    const before = standIn.steps('train/loss').length;
+    const report = await syncJournals({ journalDir, exporter: new MemoryReceiver(), env: {} });
+    expect(report.journals).toMatchObject([
+      { interrupted: true, trackers: [{ sink: 'mlflow', status: 'current', lag: 0 }] },
+    ]);
+    const recorded: number[] = [];
+    for await (const { record } of readJournal(rankFolder(journalDir, 'killed', 0)))
+      if (record.event === EVENT.trainingStep) recorded.push(Number(record.attributes[ATTR.trainingStep]));
+    expect(recorded.length).toBeGreaterThanOrEqual(before);
+    expect(standIn.runs).toHaveLength(1);
+    expect(standIn.steps('train/loss')).toEqual(recorded);
+    expect(standIn.steps('train/x')).toEqual(recorded);
+    expect(standIn.runs[0]?.status).toBe('KILLED');
+    const again = await syncJournals({ journalDir, exporter: new MemoryReceiver(), env: {} });
+    expect(again.journals[0]?.trackers).toEqual([]);
+  });
+
+  it('knows a tracker that was never reached, and keeps no secret to know it', async () => {
+    const journalDir = temporaryFolder();
+    const standIn = await mlflow();
+    standIn.disturb = () => ({ status: 503, text: 'down' });
+    const { run } = await startTestRun({
+      journalDir,
+      exporter: false,
+      sinkBackOff: NO_WAIT,
+      trackers: [{ platform: 'mlflow', trackingUri: standIn.url, token: 'hush-hush', experimentName: 'x' }],
+    });
+    run.step({ 'train/loss': 1 });
+    await run.finish();
+    const left = rankFolder(journalDir, run.id, 0);
+    expect(readFileSync(join(left, 'sinks.json'), 'utf8')).not.toContain('hush');
+    // as its process leaves it behind: this one still holds it and tries
+    const found = temporaryFolder();
+    cpSync(journalDir, found, { recursive: true });
+    rmSync(join(rankFolder(found, run.id, 0), 'lock'));
+    standIn.disturb = ({ headers }) =>
+      headers.authorization === 'Bearer hush-hush' ? undefined : { status: 401, text: 'who are you' };
+    const report = await syncJournals({
+      journalDir: found,
+      exporter: new MemoryReceiver(),
+      env: { MLFLOW_TRACKING_TOKEN: 'hush-hush' },
+    });
+    expect(report.journals[0]?.trackers).toMatchObject([{ status: 'current', lag: 0 }]);
+    expect(standIn.steps('train/loss')).toEqual([0]);
+  });
+});
