@@ -92,6 +92,10 @@ export function parseConfig(text: string, options: ParseOptions = {}): LoadedCon
   const raw = toValue(document.contents, document, options.env ?? process.env);
   if (raw === null || raw === undefined) return { config: {}, warnings: [], file };
 
+  if (!isMap(document.contents))
+    throw new ConfigError(file, [
+      { line: 1, column: 1, path: '', message: 'expected a map with the key monitoring' },
+    ]);
   const problems: ConfigProblem[] = [];
   const report = (path: readonly (string | number)[], message: string) =>
     problems.push({ ...at(offsetOf(document, path)), path: dotted(path), message });
@@ -102,14 +106,11 @@ export function parseConfig(text: string, options: ParseOptions = {}): LoadedCon
   for (const issue of checked.issues ?? []) {
     const path = (issue.path ?? []).map((item) => item.key as string | number);
     if (issue.type === 'strict_object' && issue.expected === 'never') {
-      const key = String(path.at(-1));
-      const known = knownKeys(path.slice(0, -1));
-      const meant = nearest(key, known);
-      report(path, `unknown key${meant ? `; did you mean ${meant}?` : `; known here: ${known.join(', ')}`}`);
+      report(path, unknownKey(path));
     } else if (issue.type === 'strict_object' && issue.input === undefined) {
       report(path, 'is missing');
     } else {
-      report(path, issue.message);
+      report(path, `${issue.message}${got(issue, literalAt(document, path))}`);
     }
   }
   const monitoring = (raw as { monitoring?: Partial<Monitoring> }).monitoring ?? {};
@@ -125,6 +126,43 @@ export function parseConfig(text: string, options: ParseOptions = {}): LoadedCon
   }
   const result: Partial<Monitoring> = checked.output.monitoring ?? {};
   return { config: result, warnings: warningsOf(result), file };
+}
+
+/** What is said of a key that is not known where it stands. */
+function unknownKey(path: readonly (string | number)[]): string {
+  const key = String(path.at(-1));
+  const known = knownKeys(path.slice(0, -1));
+  if (path.length === 1 && knownKeys(['monitoring']).includes(key)) return 'belongs below the key monitoring';
+  const meant = nearest(key, known);
+  return `unknown key${meant ? `; did you mean ${meant}?` : `; known here: ${known.join(', ')}`}`;
+}
+
+/** Kinds of values that are never a secret; a text may be one. */
+const SHOWN = new Set([
+  'picklist',
+  'number',
+  'integer',
+  'finite',
+  'min_value',
+  'max_value',
+  'boolean',
+  'union',
+  'regex',
+  'raw_transform',
+]);
+
+/** What stands there instead of what was expected, and the word that may be meant. */
+function got(issue: { type: string; expected: string | null }, literal: unknown): string {
+  if (literal === undefined || !SHOWN.has(issue.type)) return '';
+  const words = issue.type === 'picklist' ? [...(issue.expected ?? '').matchAll(/"([^"]*)"/g)] : [];
+  const meant =
+    typeof literal === 'string'
+      ? nearest(
+          literal,
+          words.map(([, word]) => word as string),
+        )
+      : undefined;
+  return `, got ${JSON.stringify(literal)}${meant === undefined ? '' : `; did you mean ${meant}?`}`;
 }
 
 function warningsOf(config: Partial<Monitoring>): string[] {
@@ -186,6 +224,13 @@ function dropUnset(value: unknown): unknown {
       .filter(([, item]) => item !== null && !(item instanceof UnsetVariable))
       .map(([key, item]) => [key, dropUnset(item)]),
   );
+}
+
+/** The scalar as it is written in the file; undefined for what comes from the environment, which may be a secret. */
+function literalAt(document: Document, path: readonly (string | number)[]): unknown {
+  const node = document.getIn(path, true);
+  if (!isScalar(node) || (typeof node.value === 'string' && hasReference(node.value))) return undefined;
+  return node.value;
 }
 
 /** Where the key (of a map) or the item (of a list) stands; the nearest parent when it is not in the file. */

@@ -4,7 +4,9 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   let bestDistance = Infinity;
   for (const candidate of known) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    if (distance < bestDistance) {
+    // Of two as near, one of the same length: a slip of the fingers seldom leaves a letter out.
+    const nearer = distance < bestDistance || (distance === bestDistance && candidate.length === word.length);
+    if (nearer) {
       best = candidate;
       bestDistance = distance;
     }

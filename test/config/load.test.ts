@@ -66,10 +66,10 @@ describe('monitoring.yaml', () => {
         'monitoring:\n  hub:\n    port: 99999\n    retention: soon\n  alerts:\n    rules:\n      - {name: a, metric: train/loss, condition: "=>", threshold: high}\n',
       ),
     ).toEqual([
-      'monitoring.yaml:3:5: monitoring.hub.port: expected a port, 0 to 65535',
+      'monitoring.yaml:3:5: monitoring.hub.port: expected a port, 0 to 65535, got 99999',
       'monitoring.yaml:4:5: monitoring.hub.retention: expected a duration such as 500ms, 10s, 5m, 6h or 30d, got "soon"',
-      'monitoring.yaml:7:39: monitoring.alerts.rules[0].condition: expected one of >, >=, <, <=, ==, !=',
-      'monitoring.yaml:7:56: monitoring.alerts.rules[0].threshold: expected a number',
+      'monitoring.yaml:7:39: monitoring.alerts.rules[0].condition: expected one of >, >=, <, <=, ==, !=, got "=>"; did you mean >=?',
+      'monitoring.yaml:7:56: monitoring.alerts.rules[0].threshold: expected a number, got "high"',
     ]);
   });
 
@@ -92,6 +92,23 @@ describe('monitoring.yaml', () => {
     expect(problems('monitoring:\n  hub: {port: 1\n')[0]).toMatch(
       /^monitoring\.yaml:\d+:\d+: not valid YAML/,
     );
+  });
+
+  it('says what stands there and which word is meant, but shows neither texts nor variables, which may be secrets', () => {
+    expect(problems('monitoring: {experiment_tracking: {platform: wandbb}}')[0]).toContain(
+      'expected one of wandb, mlflow, comet, local, multi, got "wandbb"; did you mean wandb?',
+    );
+    expect(problems('monitoring: {hub: {max_size: 4 pounds}}')[0]).toContain('such as 4GiB, got "4 pounds"');
+    expect(problems('monitoring: {hub: {token: 5551234}}')[0]).toMatch(/expected text$/);
+    expect(problems('monitoring: {hub: {port: "${T}"}}', { T: 'secret' })[0]).toMatch(/0 to 65535$/);
+    expect(problems('monitoring: {hub: {retention: "${T}"}}', { T: 'secret' })[0]).not.toContain('secret');
+  });
+
+  it('says what is missing around the keys', () => {
+    expect(problems('hub:\n  port: 1\n')).toEqual([
+      'monitoring.yaml:1:1: hub: belongs below the key monitoring',
+    ]);
+    expect(problems('- hub\n')).toEqual(['monitoring.yaml:1:1: expected a map with the key monitoring']);
   });
 
   it('takes an empty file', () => {
