@@ -5,7 +5,9 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   for (const candidate of known) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     // Of two as near, one of the same length: a slip of the fingers seldom leaves a letter out.
-    const nearer = distance < bestDistance || (distance === bestDistance && candidate.length === word.length);
+    const nearer =
+      distance < bestDistance ||
+      (distance === bestDistance && candidate.length === word.length && best?.length !== word.length);
     if (nearer) {
       best = candidate;
       bestDistance = distance;
