@@ -83,7 +83,7 @@ export const METRIC_ROUTES = [
       const { maxPoints } = values;
       const by = values.together ? [] : values.by;
       const question = { instrument: known.instrument, where, agg, from, to, maxPoints, by };
-      return { json: await queryMetric(context.store, question) };
+      return { json: await queryMetric(context.reading, question) };
     },
   }),
 ];

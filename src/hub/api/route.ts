@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SettingsResponse } from '../../conventions/index.ts';
 import type { LiveFeed } from '../live/feed.ts';
+import type { Reading } from '../query/reading.ts';
 import type { Objectives } from '../query/summary.ts';
 import type { Store } from '../store/store.ts';
 import { type Parameters, type ValuesOf, readQuery } from './parameters.ts';
@@ -9,6 +10,8 @@ import { notFound } from './http-error.ts';
 /** What the routes read. */
 export interface ApiContext {
   store: Store;
+  /** The store, for questions that several ask at a time. */
+  reading: Reading;
   live: LiveFeed;
   /** Wall clock, ms since the epoch. */
   now(): number;

@@ -8,6 +8,18 @@ export type Reading = Pick<Store, 'runs' | 'run' | 'series' | 'instruments' | 'p
  * one read. For one evaluation; it never forgets.
  */
 export function shared(store: Reading): Reading {
+  return sharing(store, () => {});
+}
+
+/**
+ * Those who ask the same while it is being read get the same answer: three percentiles of one histogram are one
+ * read. Answers are not to be changed.
+ */
+export function sharedInFlight(store: Reading): Reading {
+  return sharing(store, (answer, forget) => void answer.then(forget, forget));
+}
+
+function sharing(store: Reading, keep: (answer: Promise<unknown>, forget: () => void) => void): Reading {
   const once = <Query, Answer>(read: (query: Query) => Promise<Answer>) => {
     const answers = new Map<string, Promise<Answer>>();
     return (query: Query) => {
@@ -16,6 +28,7 @@ export function shared(store: Reading): Reading {
       if (!answer) {
         answer = read(query);
         answers.set(key, answer);
+        keep(answer, () => answers.delete(key));
       }
       return answer;
     };

@@ -3,6 +3,7 @@ import { readTrackers, type Tracker } from '../../trackers/index.ts';
 import { ROUTES } from '../api/routes.ts';
 import { bridgedStore, TrackerBridge } from '../bridge/index.ts';
 import { createLiveFeed } from '../live/feed.ts';
+import { sharedInFlight } from '../query/reading.ts';
 import type { OtlpReceiver, ReceiverOptions } from '../receiver/index.ts';
 import type { Store, StoreOptions } from '../store/store.ts';
 import { createGate, isLoopback } from './gate.ts';
@@ -121,6 +122,7 @@ export async function assembleHub(parts: HubParts, options: HubOptions): Promise
   serving = {
     context: {
       store: opened,
+      reading: sharedInFlight(opened),
       live,
       now,
       startedAt,

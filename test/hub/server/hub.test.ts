@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ListenError } from '../../../src/hub/server/listen.ts';
 import { AnswerTooLargeError } from '../../../src/hub/store/answer-too-large-error.ts';
 import { SECURITY_HEADERS } from '../../../src/hub/server/security-headers.ts';
-import { FakeStore, gauge, runDetail } from '../fake-store.ts';
+import { FakeStore, gauge, histogramSeries, runDetail } from '../fake-store.ts';
 import { ask, startFakeHub } from '../running-hub.ts';
 
 const folders: string[] = [];
@@ -69,6 +69,37 @@ describe('methods and errors', () => {
     expect(logged.join()).not.toContain('hush-hush');
     store.failing = undefined;
     expect((await ask(`${hub.url}/api/runs`)).status).toBe(200);
+  });
+
+  it('reads once for those who ask the same at a time, and anew for those who come after', async () => {
+    const { hub, store } = await startFakeHub();
+    store.histogramSeries = [histogramSeries('h', [{ time: 50, start: 10, counts: [3, 1] }], [1])];
+    const ask3 = () =>
+      Promise.all(
+        ['p50', 'p95', 'p99'].map((agg) =>
+          ask(`${hub.url}/api/metrics/query?name=h&agg=${agg}&from=1&to=1001`),
+        ),
+      );
+    const read = store.histograms.bind(store);
+    const arrived = Promise.withResolvers<void>();
+    store.histograms = async (query) => {
+      const answer = read(query);
+      await arrived.promise;
+      return answer;
+    };
+    const asked = ask3();
+    // Each asks for the instruments on its way to the histogram.
+    const instruments = store.instruments.bind(store);
+    let seen = 0;
+    store.instruments = () => {
+      seen += 1;
+      if (seen === 3) setImmediate(arrived.resolve);
+      return instruments();
+    };
+    expect((await asked).map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(store.reads.histograms).toBe(1);
+    await ask3();
+    expect(store.reads.histograms).toBeGreaterThan(1);
   });
 
   it('refuses an answer that would not fit, with what to do, and has nothing to log', async () => {
