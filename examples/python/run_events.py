@@ -34,6 +34,11 @@ SEVERITIES = {
 }
 
 
+def spelled(value):
+    """As the hub's API spells it; Python says nan and inf."""
+    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+
+
 class Run:
     """``with Run(...) as run: run.step({"train/loss": 0.5}, step=0)``.
 
@@ -87,7 +92,7 @@ class Run:
             finite = value - value == 0.0
             if not finite and key not in self._nan:
                 self._nan.add(key)
-                self.note(f"{key} is {value} since step {step}.", "error")
+                self.note(f"{key} is {spelled(value)} since step {step}.", "error")
             elif finite and key in self._nan:
                 self._nan.discard(key)
                 self.note(f"{key} is finite again since step {step}.")

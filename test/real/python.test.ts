@@ -110,7 +110,7 @@ describe.skipIf(python === undefined)('a run that Python sends with the official
     const notes = named(EVENT.runNote);
     expect(notes.map(({ record }) => [record.attributes[ATTR.noteSeverity], record.body])).toContainEqual([
       'error',
-      'train/loss is nan since step 120.',
+      'train/loss is NaN since step 120.',
     ]);
     const end = events.at(-1) as Event;
     expect(end.record.eventName).toBe(EVENT.runEnd);
