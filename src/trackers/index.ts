@@ -38,3 +38,4 @@ export type { SinkHealth, SinkStatus } from './forwarder/health.ts';
 export type { ForwardSource, SourceEntry, SourceLimit } from './forwarder/source.ts';
 export type { SinkBackOff } from './forwarder/back-off.ts';
 export { checkMlflow, type MlflowCheck, type MlflowOptions } from './mlflow/index.ts';
+export { SYSTEM_ENTRIES, SYSTEM_SAMPLE_MS, type SystemEntry } from './system-keys.ts';

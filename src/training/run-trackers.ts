@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import {
   RunForwarders,
   SINKS_FILE,
+  SYSTEM_SAMPLE_MS,
   type SinkBackOff,
   SinkCursorFile,
   type SinkHealth,
@@ -20,6 +21,10 @@ export interface RunTrackersOptions extends Omit<LiveForwardSourceOptions, 'outb
   readonly onProgress: () => void;
   readonly onStopRequested: (reason: string, sink: string) => void;
   readonly backOff?: SinkBackOff | undefined;
+  /** What host, GPUs and process are doing, by catalogue key; empty where nothing observes them. */
+  readonly sample?: () => Readonly<Record<string, number>>;
+  /** Calendar milliseconds. */
+  readonly now?: () => number;
 }
 
 /**
@@ -30,6 +35,7 @@ export class RunTrackers {
   readonly #options: RunTrackersOptions;
   readonly #outboxes: Outbox[] = [];
   readonly #forwarders: RunForwarders;
+  readonly #timer: NodeJS.Timeout;
   #lost = 0;
 
   constructor(options: RunTrackersOptions) {
@@ -50,6 +56,8 @@ export class RunTrackers {
       onStopRequested,
       backOff,
     });
+    this.#timer = setInterval(() => this.#sample(), SYSTEM_SAMPLE_MS);
+    this.#timer.unref();
   }
 
   /** Records that are about to be written to the journal. */
@@ -66,8 +74,9 @@ export class RunTrackers {
     this.#forwarders.kick();
   }
 
-  system(time: number, values: Readonly<Record<string, number>>): void {
-    this.#forwarders.system(time, values);
+  #sample(): void {
+    const values = this.#options.sample?.() ?? {};
+    if (Object.keys(values).length > 0) this.#forwarders.system(this.#options.now?.() ?? Date.now(), values);
   }
 
   drain(options: { milliseconds: number; patience?: number }): Promise<SinkHealth[]> {
@@ -97,6 +106,7 @@ export class RunTrackers {
   }
 
   stop(): Promise<void> {
+    clearInterval(this.#timer);
     return this.#forwarders.stop();
   }
 

@@ -34,6 +34,7 @@ import { RunLog } from './run-log.ts';
 import type { RunFacts, StartRunOptions } from './run-options.ts';
 import { RunTrackers } from './run-trackers.ts';
 import { SlowSteps } from './slow-steps.ts';
+import { SystemSampler } from './system-sample.ts';
 import { KeyStates } from './values/key-state.ts';
 import { StepRecorder } from './values/recorder.ts';
 
@@ -217,6 +218,7 @@ function assemble(inputs: AssemblyInputs) {
       onTrouble: tell,
       backOff: options.backOff,
     });
+  const sampler = new SystemSampler(registry, monotonic);
   const trackers =
     wanted.length === 0
       ? undefined
@@ -231,6 +233,8 @@ function assemble(inputs: AssemblyInputs) {
           onProgress: () => lifecycle.onProgress(),
           onStopRequested: (reason, tracker) => options.onStopRequested?.(reason, tracker),
           backOff: options.sinkBackOff,
+          sample: () => sampler.sample(),
+          now: epochNow,
         });
   const lifecycle: RunLifecycle = new RunLifecycle({
     facts,

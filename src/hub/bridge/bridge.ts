@@ -8,6 +8,7 @@ import {
   SinkCursorFile,
   type SinkHealth,
   SINKS_FILE,
+  SYSTEM_SAMPLE_MS,
   type Tracker,
 } from '../../trackers/index.ts';
 import { isRunEvent, readRunRecord, type RunRecord } from '../store/runs/run-record.ts';
@@ -21,6 +22,8 @@ export interface BridgeOptions {
   log?: ((level: 'info' | 'warn' | 'error', message: string) => void) | undefined;
   now?: (() => number) | undefined;
   backOff?: SinkBackOff | undefined;
+  /** What a host is doing now, by catalogue key. */
+  sample?: ((host: string, now: number) => Promise<Record<string, number>>) | undefined;
 }
 
 /** How long records of a run wait for its start, which may come by another way, ms. */
@@ -28,6 +31,8 @@ const WAIT_FOR_START = 10_000;
 const TICK_MS = 1000;
 /** A run that has ended and is everywhere is let go after so long; it may be resumed. */
 const LET_GO_AFTER = 60_000;
+/** A run of which nothing has come for so long is not under way. */
+const SILENT_AFTER = 60_000;
 
 interface Forwarded {
   readonly spool: RunSpool;
@@ -47,6 +52,8 @@ export class TrackerBridge {
   readonly #now: () => number;
   readonly #runs = new Map<string, Map<number, Forwarded>>();
   readonly #timer: NodeJS.Timeout;
+  #sampledAt: number;
+  #sampling = false;
   /** Records that could not be spooled. */
   missed = 0;
 
@@ -55,6 +62,7 @@ export class TrackerBridge {
     this.#options = options;
     this.#log = options.log ?? (() => {});
     this.#now = options.now ?? Date.now;
+    this.#sampledAt = this.#now();
     for (const dir of spoolFolders(options.dir)) this.#resume(dir);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#timer.unref();
@@ -211,8 +219,36 @@ export class TrackerBridge {
     return forwarded;
   }
 
+  /** Samples each host once for all its runs that are under way. */
+  async #sample(now: number): Promise<void> {
+    const { sample } = this.#options;
+    if (!sample || this.#sampling || now - this.#sampledAt < SYSTEM_SAMPLE_MS) return;
+    this.#sampledAt = now;
+    this.#sampling = true;
+    try {
+      const byHost = new Map<string, RunForwarders[]>();
+      for (const { spool, forwarders, lastAt } of this.#all()) {
+        const host = spool.run?.host;
+        if (host === undefined || spool.ended || now - lastAt > SILENT_AFTER || forwarders.size === 0)
+          continue;
+        const runs = byHost.get(host);
+        if (runs) runs.push(forwarders);
+        else byHost.set(host, [forwarders]);
+      }
+      for (const [host, runs] of byHost) {
+        const values = await sample(host, now);
+        if (Object.keys(values).length > 0) for (const forwarders of runs) forwarders.system(now, values);
+      }
+    } catch (error) {
+      this.#log('warn', `What hosts are doing could not be read for trackers: ${messageOf(error)}`);
+    } finally {
+      this.#sampling = false;
+    }
+  }
+
   #tick(): void {
     const now = this.#now();
+    void this.#sample(now);
     for (const [runId, ranks] of this.#runs) {
       for (const [rank, forwarded] of ranks) {
         const { spool, forwarders } = forwarded;

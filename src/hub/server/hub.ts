@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { readTrackers, type Tracker } from '../../trackers/index.ts';
 import { ROUTES } from '../api/routes.ts';
-import { bridgedStore, TrackerBridge } from '../bridge/index.ts';
+import { bridgedStore, hostSample, TrackerBridge } from '../bridge/index.ts';
 import { createLiveFeed } from '../live/feed.ts';
 import { sharedInFlight } from '../query/reading.ts';
 import type { OtlpReceiver, ReceiverOptions } from '../receiver/index.ts';
@@ -100,12 +100,19 @@ export async function assembleHub(parts: HubParts, options: HubOptions): Promise
     await Promise.all(listeners.map((listener) => listener.stop(0)));
     throw error;
   }
+  const kept = store;
   const { dataDir = DEFAULT_DATA_DIR } = options;
   const bridge =
     trackers.length === 0
       ? undefined
-      : new TrackerBridge({ dir: join(dataDir, 'trackers'), trackers, log, now });
-  const opened = bridge ? bridgedStore(store, bridge) : store;
+      : new TrackerBridge({
+          dir: join(dataDir, 'trackers'),
+          trackers,
+          sample: (host, at) => hostSample(kept, host, at),
+          log,
+          now,
+        });
+  const opened = bridge ? bridgedStore(kept, bridge) : kept;
   const receive = parts.createReceiver({ store: opened, token: otlpToken, log });
   const live = createLiveFeed({ store: opened, version: parts.version, now, log });
   const exposition = () =>

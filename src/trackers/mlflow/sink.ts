@@ -292,7 +292,7 @@ export class MlflowSink implements RunSink {
     for (const { key, value } of paramPairs(summary)) {
       const number = summary[key];
       if (typeof number === 'number')
-        metrics.push(metricText(`summary/${key}`, number, time, this.#lastStep));
+        metrics.push(metricText(`summary/${key}`, number, time, 0));
       else tags.push(tag(mlflowKey(`summary.${key}`), value));
     }
     await this.#logMetrics(metrics, signal);

@@ -14,6 +14,7 @@ let clock = 0;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'llm-otel-bridge-'));
   bridges = [];
+  sample = undefined;
 });
 afterEach(async () => {
   vi.useRealTimers();
@@ -43,10 +44,13 @@ class Place {
   }
 }
 
+let sample: ((host: string) => Promise<Record<string, number>>) | undefined;
+
 function bridgeOf(...trackers: TrackerOptions[]): TrackerBridge {
   const bridge = new TrackerBridge({
     dir,
     now: () => clock,
+    sample,
     trackers: readTrackers(trackers, { env: {}, warn: () => {} }),
     backOff: { firstMs: 0, maxMs: 0, random: () => 0 },
   });
@@ -199,6 +203,30 @@ describe('a run that the hub receives', () => {
     await bridge.drain(LONG);
     expect(place.sinks[0]?.opened[0]?.run).toMatchObject({ name: 'calm river', project: 'demo', params: {} });
     expect(place.steps).toEqual([1]);
+  });
+
+  it('under way has what its host is doing beside it, every ten seconds', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const asked: string[] = [];
+    sample = (host) => {
+      asked.push(host);
+      return Promise.resolve({ 'system/cpu_percent': 50 });
+    };
+    const place = new Place();
+    const bridge = bridgeOf(place.options('one'));
+    await bridge.take(request([start(), step(1)], { [ATTR.hostName]: 'node7' }));
+    for (let second = 0; second < 25; second++) {
+      clock += 1000;
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    expect(asked).toEqual(['node7', 'node7']);
+    await bridge.take(request([end(2)], { [ATTR.hostName]: 'node7' }));
+    clock += 30_000;
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(asked).toHaveLength(2);
+    await bridge.drain(LONG);
+    const records = place.sinks[0]?.records.filter(({ kind }) => kind === 'system');
+    expect(records).toMatchObject([{ sample: 0 }, { sample: 1, values: { 'system/cpu_percent': 50 } }]);
   });
 
   it('of further ranks goes there only when that is asked for', async () => {

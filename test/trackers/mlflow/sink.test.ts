@@ -228,7 +228,7 @@ describe('a run', () => {
     expect(server.to('runs/update').at(-1)?.body).toEqual({ run_id: 'm1', status: 'FAILED', end_time: 2000 });
     expect(
       server.asked.some(({ text }) =>
-        text.includes('{"key":"summary/best","value":0.5,"timestamp":2000,"step":8}'),
+        text.includes('{"key":"summary/best","value":0.5,"timestamp":2000,"step":0}'),
       ),
     ).toBe(true);
     expect(pairs(server.to('log-batch'), 'tags')).toMatchObject({ 'summary.note': 'x' });
