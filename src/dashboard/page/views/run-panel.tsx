@@ -1,8 +1,9 @@
 import type { JsonValue, RunDetail, RunSummary } from '../../../conventions/hub-api.ts';
 import { api } from '../data/api.ts';
+import { entryOf } from '../data/catalogue.ts';
 import { useQuery } from '../data/query.ts';
 import { formatAge, formatDateTime, formatDuration, formatTime } from '../format/clock.ts';
-import { formatCount, formatNumber, formatQuantity } from '../format/quantity.ts';
+import { type DisplayUnit, displayUnit, formatCount, formatQuantity } from '../format/quantity.ts';
 import { fromJsonNumber } from '../series/columns.ts';
 import { STATUS_TONE } from '../series/run-order.ts';
 import { clockOffset } from '../data/hub.ts';
@@ -144,6 +145,11 @@ function Values({ title, values, none }: { title: string; values: Record<string,
   );
 }
 
+function unitOf(key: string): DisplayUnit {
+  const entry = entryOf(key);
+  return entry === undefined ? '1' : displayUnit(entry);
+}
+
 function LastValues({ run }: { run: RunDetail }) {
   return (
     <section class="card wide" aria-label="Values">
@@ -174,7 +180,9 @@ function LastValues({ run }: { run: RunDetail }) {
                     key={i}
                     title={value?.step == null ? undefined : `at step ${value.step}`}
                   >
-                    {value === null ? '—' : formatNumber(fromJsonNumber(value.value), true)}
+                    {value === null
+                      ? '—'
+                      : formatQuantity(fromJsonNumber(value.value), unitOf(key.key), true)}
                   </td>
                 ))}
                 <td class="number">

@@ -72,7 +72,7 @@ function TileCard({ tile }: { tile: Tile }) {
           <span class="muted">{tile.help}</span>
         ) : stale && run !== undefined && run.status !== 'running' ? (
           <span class={STATUS_TONE[run.status] === 'good' ? 'muted' : 'age'}>
-            run {run.status} {formatAge(age)}
+            {run.status} {formatAge(age)}
           </span>
         ) : stale ? (
           <span class="age">last seen {formatAge(age)}</span>
