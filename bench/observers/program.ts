@@ -22,6 +22,7 @@ lines.on('line', (line) => {
     process.stdin.destroy();
   }
 });
+if (what === 'timer') setInterval(() => {}, Number(interval)).unref();
 if (what === 'host') startHostObserver({ interval: Number(interval) });
 if (what === 'gpu') await startGpuObserver({ interval: Number(interval) }).first;
 process.stdout.write('ready\n');

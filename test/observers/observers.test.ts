@@ -5,8 +5,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { METRIC } from '../../src/conventions/index.ts';
 import { PortableReader } from '../../src/observers/host/portable-reader.ts';
 import type { HostReader } from '../../src/observers/host/snapshot.ts';
+import { observesTheMachine } from '../../src/observers/gpu/presence.ts';
+import { hostAttributes } from '../../src/observers/host/attributes.ts';
 import { hostInventory, startHostObserver, startObservers } from '../../src/observers/index.ts';
+import { readSelection, selectionText } from '../../src/observers/selection.ts';
 import { InstrumentRegistry, instruments } from '../../src/telemetry/instruments/registry.ts';
+import { fixtureTree } from './fixture-tree.ts';
 import { valuesOf } from './published-values.ts';
 
 beforeEach(() => {
@@ -103,7 +107,7 @@ describe('the observers of a process', () => {
     }
   });
 
-  it('neither keep the process alive nor start programs', async () => {
+  it('of host and runtime neither keep the process alive nor start programs', async () => {
     vi.useRealTimers();
     const entry = new URL('../../src/observers/index.ts', import.meta.url);
     const { stdout } = await promisify(execFile)(
@@ -117,12 +121,43 @@ describe('the observers of a process', () => {
            child[name] = () => process.stdout.write('started a program ');
          syncBuiltinESMExports();
          const { startObservers } = await import(${JSON.stringify(entry.href)});
-         startObservers();
+         startObservers({ gpu: false });
          process.stdout.write('end of the program');`,
       ],
       { timeout: 20_000 },
     );
     expect(stdout).toBe('end of the program');
+  });
+});
+
+describe('LLM_OTEL_OBSERVERS', () => {
+  it.each([
+    [undefined, { host: {}, runtime: {}, gpu: {} }],
+    ['', { host: {}, runtime: {}, gpu: {} }],
+    ['none', {}],
+    ['host', { host: {} }],
+    [' gpu:2s , host:500ms', { gpu: { interval: 2000 }, host: { interval: 500 } }],
+  ])('says in %j which observers there are, and their intervals', (text, selection) => {
+    expect(readSelection(text)).toEqual(selection);
+    expect(readSelection(selectionText(selection))).toEqual(selection);
+  });
+  it.each([
+    ['gpus', 'LLM_OTEL_OBSERVERS names "gpus"; expected host, runtime, gpu or none'],
+    ['host:soon', 'LLM_OTEL_OBSERVERS holds "host:soon"'],
+  ])('is told what is wrong with %j', (text, message) => {
+    expect(() => readSelection(text)).toThrow(message);
+  });
+});
+
+describe('the GPUs of a machine', () => {
+  it.each([
+    [{}, true],
+    [{ LOCAL_RANK: '0' }, true],
+    [{ LOCAL_RANK: '3' }, false],
+    [{ SLURM_LOCALID: '1' }, false],
+    [{ NODE_UNIQUE_ID: '1' }, false],
+  ])('are observed by one of its processes: %j', (env, observes) => {
+    expect(observesTheMachine(env)).toBe(observes);
   });
 });
 
@@ -144,5 +179,21 @@ describe('the inventory', () => {
     expect(inventory.logicalCpus).toBeGreaterThan(0);
     expect(inventory.memory).toBeGreaterThan(0);
     expect(inventory.hostName).not.toBe('');
+    expect(inventory.node).toBe(process.version);
+  });
+
+  it('stands in the resource, with the GPUs that the driver lists', () => {
+    const proc = fixtureTree({
+      'driver/nvidia/version':
+        'NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build\nGCC version: 12\n',
+      'driver/nvidia/gpus/0000:1a:00.0/information': 'Model: \t\t NVIDIA H100 80GB HBM3\nIRQ: 5\n',
+      'driver/nvidia/gpus/0000:1b:00.0/information': 'Model: \t\t NVIDIA H100 80GB HBM3\n',
+    });
+    expect(hostAttributes({ proc })).toMatchObject({
+      'host.gpus': 'NVIDIA H100 80GB HBM3, NVIDIA H100 80GB HBM3',
+      'host.gpu.driver_version': '580.65.06',
+      'process.runtime.version': process.versions.node,
+    });
+    expect(hostAttributes({ proc: '/nowhere' })).not.toHaveProperty('host.gpus');
   });
 });

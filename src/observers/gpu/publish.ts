@@ -1,27 +1,31 @@
 import type { Attributes, HrTime } from '@opentelemetry/api';
 import { ATTR, METRIC, type MetricDefinition } from '../../conventions/index.ts';
 import type { Published } from '../published.ts';
-import type { EnergyTotals } from './energy.ts';
+import { EnergyTotals } from './energy.ts';
 import {
   GPU_STATES,
   type GpuDevice,
   type GpuIdentity,
   type GpuReadings,
   type GpuSample,
+  type GpuState,
   THROTTLE_REASONS,
+  type ThrottleReason,
 } from './sample.ts';
 
 /** What is known beside the sample. */
 export interface GpuContext {
   /** When the sample was taken, in milliseconds since 1970. */
   readonly time: number;
-  readonly energy: EnergyTotals;
   /** Driver errors by device and kind, since the observer started. */
   readonly xids: ReadonlyMap<string, ReadonlyMap<number, number>>;
   readonly assigned: ReadonlyMap<string, boolean>;
-  /** Since when the driver's totals count, as far as can be known: the machine's start. */
-  readonly machineStart: HrTime;
-  readonly observerStart: HrTime;
+}
+
+/** Since when totals count: those of the driver, as far as can be known, since the machine started. */
+export interface GpuStarts {
+  readonly machine: HrTime;
+  readonly observer: HrTime;
 }
 
 type Gauge = readonly [
@@ -66,73 +70,131 @@ const TOTALS: readonly Gauge[] = [
   ['nvlinkReceived', METRIC.gpuInterconnectIo, direction('receive')],
 ];
 
-/** Puts a sample into the instruments. A failed device keeps its `hw.status` and its error counts only. */
-export function publishGpus(published: Published, sample: GpuSample, context: GpuContext): void {
-  published.begin(hrTimeOf(context.time));
-  for (const device of sample.devices) publishDevice(published, device, sample, context);
-  published.set(METRIC.observerUp, '', 1, () => ({ [ATTR.observerName]: 'gpu' }));
-  published.end();
+/** One series of a device, with its key and its attributes made once. */
+interface Series {
+  readonly key: keyof GpuReadings;
+  readonly definition: MetricDefinition;
+  readonly name: string;
+  readonly sampled: boolean;
+  readonly attributes: () => Attributes;
+}
+/** Every series that a device may have. */
+interface Plan {
+  readonly identity: GpuIdentity;
+  readonly assigned: boolean | undefined;
+  readonly driverVersion: string | undefined;
+  readonly gauges: readonly Series[];
+  readonly totals: readonly Series[];
+  readonly throttle: readonly (readonly [
+    reason: ThrottleReason,
+    name: string,
+    attributes: () => Attributes,
+  ])[];
+  readonly states: readonly (readonly [state: GpuState, name: string, attributes: () => Attributes])[];
+  readonly attributes: () => Attributes;
 }
 
-function publishDevice(
-  published: Published,
-  device: GpuDevice,
-  sample: GpuSample,
-  context: GpuContext,
-): void {
-  const { identity, state, readings } = device;
-  const { id } = identity;
-  const with_ = (extra?: Attributes) => () => ({ ...attributesOf(identity, context), ...extra });
+type Versions = { [Key in 'driverVersion' | 'cudaVersion']: string | undefined };
 
-  for (const [key, definition, extra, sampled] of GAUGES) {
-    const value = readings[key] as number | undefined;
-    const name = `${id} ${key}`;
-    if (sampled) published.sampled(definition, name, value, with_(extra));
-    else published.set(definition, name, value, with_(extra));
+const UP = () => ({ [ATTR.observerName]: 'gpu' });
+
+/** Puts samples into the instruments. */
+export class GpuPublisher {
+  readonly #published: Published;
+  readonly #starts: GpuStarts;
+  readonly #energy = new EnergyTotals();
+  readonly #plans = new Map<string, Plan>();
+
+  constructor(published: Published, starts: GpuStarts) {
+    this.#published = published;
+    this.#starts = starts;
   }
-  const { memoryUsed, memoryTotal } = readings;
-  if (memoryUsed !== undefined && memoryTotal)
-    published.set(METRIC.gpuMemoryUtilization, id, memoryUsed / memoryTotal, with_());
-  if (readings.throttle) {
-    for (const reason of THROTTLE_REASONS) {
-      const held = readings.throttle.includes(reason) ? 1 : 0;
-      published.set(
-        METRIC.gpuThrottled,
-        `${id} ${reason}`,
-        held,
-        with_({ [ATTR.gpuThrottleReason]: reason }),
-      );
+
+  /** A failed device keeps its `hw.status` and its error counts only. */
+  publish(sample: GpuSample, context: GpuContext): void {
+    const published = this.#published;
+    published.begin(hrTimeOf(context.time));
+    for (const device of sample.devices) this.#publishDevice(device, sample, context);
+    published.set(METRIC.observerUp, '', 1, UP);
+    published.end();
+  }
+
+  #publishDevice(device: GpuDevice, sample: GpuSample, context: GpuContext): void {
+    const published = this.#published;
+    const { machine, observer } = this.#starts;
+    const { identity, state, readings } = device;
+    const { id } = identity;
+    const plan = this.#planOf(identity, context.assigned.get(id), sample);
+
+    for (const { key, definition, name, sampled, attributes } of plan.gauges) {
+      const value = readings[key] as number | undefined;
+      if (value === undefined) continue;
+      if (sampled) published.sampled(definition, name, value, attributes);
+      else published.set(definition, name, value, attributes);
     }
+    const { memoryUsed, memoryTotal, throttle: held } = readings;
+    if (memoryUsed !== undefined && memoryTotal)
+      published.set(METRIC.gpuMemoryUtilization, id, memoryUsed / memoryTotal, plan.attributes);
+    if (held) {
+      for (const [reason, name, attributes] of plan.throttle)
+        published.set(METRIC.gpuThrottled, name, held.includes(reason) ? 1 : 0, attributes);
+    }
+    for (const { key, definition, name, attributes } of plan.totals)
+      published.total(definition, name, readings[key] as number | undefined, attributes, machine);
+    const joules = this.#energy.update(id, readings, context.time);
+    published.total(METRIC.hwEnergy, id, joules, plan.attributes, observer);
+    for (const [xid, count] of context.xids.get(id) ?? []) {
+      const attributes = () => ({ ...plan.attributes(), ...error(`xid_${xid}`) });
+      published.total(METRIC.hwErrors, `${id} xid_${xid}`, count, attributes, observer);
+    }
+    for (const { pid, memory } of device.processes ?? []) {
+      const attributes = () => ({ ...plan.attributes(), [ATTR.processPid]: pid });
+      published.set(METRIC.gpuProcessMemory, `${id} ${pid}`, memory, attributes);
+    }
+    for (const [known, name, attributes] of plan.states)
+      published.set(METRIC.hwStatus, name, known === state ? 1 : 0, attributes);
   }
-  for (const [key, definition, extra] of TOTALS) {
-    const value = readings[key] as number | undefined;
-    published.total(definition, `${id} ${key}`, value, with_(extra), context.machineStart);
+
+  #planOf(identity: GpuIdentity, assigned: boolean | undefined, sample: GpuSample): Plan {
+    const { driverVersion, cudaVersion } = sample;
+    const known = this.#plans.get(identity.id);
+    if (known?.identity === identity && known.assigned === assigned && known.driverVersion === driverVersion)
+      return known;
+    const plan = planOf(identity, assigned, { driverVersion, cudaVersion });
+    this.#plans.set(identity.id, plan);
+    return plan;
   }
-  const joules = context.energy.update(id, readings, context.time);
-  published.total(METRIC.hwEnergy, id, joules, with_(), context.observerStart);
-  for (const [xid, count] of context.xids.get(id) ?? []) {
-    published.total(
-      METRIC.hwErrors,
-      `${id} xid_${xid}`,
-      count,
-      with_(error(`xid_${xid}`)),
-      context.observerStart,
-    );
-  }
-  for (const { pid, memory } of device.processes ?? []) {
-    published.set(METRIC.gpuProcessMemory, `${id} ${pid}`, memory, with_({ [ATTR.processPid]: pid }));
-  }
-  const inventory = inventoryOf(identity, sample);
-  for (const known of GPU_STATES) {
-    const extra = { ...inventory, [ATTR.hwState]: known };
-    published.set(METRIC.hwStatus, `${id} ${known}`, known === state ? 1 : 0, with_(extra));
-  }
+}
+
+function planOf(identity: GpuIdentity, assigned: boolean | undefined, versions: Versions): Plan {
+  const { id } = identity;
+  const common = attributesOf(identity, assigned);
+  const inventory = inventoryOf(identity, versions);
+  const series = ([key, definition, extra, sampled = false]: Gauge): Series => {
+    const attributes = { ...common, ...extra };
+    return { key, definition, name: `${id} ${key}`, sampled, attributes: () => attributes };
+  };
+  return {
+    identity,
+    assigned,
+    driverVersion: versions.driverVersion,
+    gauges: GAUGES.map(series),
+    totals: TOTALS.map(series),
+    throttle: THROTTLE_REASONS.map((reason) => {
+      const attributes = { ...common, [ATTR.gpuThrottleReason]: reason };
+      return [reason, `${id} ${reason}`, () => attributes] as const;
+    }),
+    states: GPU_STATES.map((state) => {
+      const attributes = { ...common, ...inventory, [ATTR.hwState]: state };
+      return [state, `${id} ${state}`, () => attributes] as const;
+    }),
+    attributes: () => common,
+  };
 }
 
 /** On every point of a device. */
-function attributesOf(identity: GpuIdentity, { assigned }: GpuContext): Attributes {
+function attributesOf(identity: GpuIdentity, assigned: boolean | undefined): Attributes {
   const { id, index, migIndex, parent, name } = identity;
-  const ours = assigned.get(id);
   return {
     [ATTR.hwId]: id,
     [ATTR.hwType]: 'gpu',
@@ -140,12 +202,12 @@ function attributesOf(identity: GpuIdentity, { assigned }: GpuContext): Attribut
     ...(index !== undefined && { [ATTR.gpuIndex]: index }),
     ...(migIndex !== undefined && { [ATTR.gpuMigIndex]: migIndex }),
     ...(parent !== undefined && { [ATTR.hwParent]: parent }),
-    ...(ours !== undefined && { [ATTR.gpuAssigned]: ours }),
+    ...(assigned !== undefined && { [ATTR.gpuAssigned]: assigned }),
   };
 }
 
 /** On `hw.status` only: what does not change. */
-function inventoryOf(identity: GpuIdentity, { driverVersion }: GpuSample): Attributes {
+function inventoryOf(identity: GpuIdentity, { driverVersion, cudaVersion }: Versions): Attributes {
   const { vendor, name, serial, pciAddress } = identity;
   return {
     [ATTR.hwVendor]: vendor,
@@ -153,6 +215,7 @@ function inventoryOf(identity: GpuIdentity, { driverVersion }: GpuSample): Attri
     ...(serial !== undefined && { [ATTR.hwSerialNumber]: serial }),
     ...(pciAddress !== undefined && { [ATTR.gpuPciAddress]: pciAddress }),
     ...(driverVersion !== undefined && { [ATTR.hwDriverVersion]: driverVersion }),
+    ...(cudaVersion !== undefined && { [ATTR.hostCudaVersion]: cudaVersion }),
   };
 }
 

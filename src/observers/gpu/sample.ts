@@ -1,3 +1,5 @@
+import type { SampleDelta } from './wire.ts';
+
 /** Who a device is: read once. */
 export interface GpuIdentity {
   /** UUID, as the driver gives it (`GPU-...`, `MIG-...`); for AMD its unique id, else its PCI address. */
@@ -92,7 +94,7 @@ export interface GpuSample {
 /** What the sampler process tells. */
 export type SamplerMessage =
   /** `time`: milliseconds since 1970 at the end of the sample. */
-  | { readonly type: 'sample'; readonly seq: number; readonly time: number; readonly sample: GpuSample }
+  | { readonly type: 'sample'; readonly seq: number; readonly time: number; readonly delta: SampleDelta }
   /** There is nothing to observe: the sampler ends for good. */
   | { readonly type: 'absent'; readonly why: string }
   /** No readings for now. */

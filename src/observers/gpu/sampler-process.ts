@@ -6,6 +6,7 @@ import { openSources, pollAll } from './open-sources.ts';
 import type { SamplerMessage } from './sample.ts';
 import { readSettings } from './sampler-settings.ts';
 import type { GpuSource } from './source.ts';
+import { SampleEncoder } from './wire.ts';
 
 const settings = readSettings(process.argv[2]);
 let sources: readonly GpuSource[] = [];
@@ -54,13 +55,14 @@ async function main(): Promise<void> {
     end({ type: 'absent', why: `no GPU can be read: ${opened.missing.join(', ')} not found` });
     return;
   }
+  const encoder = new SampleEncoder();
   let seq = 0;
   const sample = (): void => {
     try {
       const slow = seq % settings.slowEvery === 0;
       const read = pollAll(sources, slow);
       seq++;
-      if (read) tell({ type: 'sample', seq, time: Date.now(), sample: read });
+      if (read) tell({ type: 'sample', seq, time: Date.now(), delta: encoder.encode(read) });
     } catch (error) {
       clearInterval(timer);
       end({ type: 'trouble', reason: 'driver', why: messageOf(error) });

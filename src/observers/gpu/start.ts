@@ -6,13 +6,13 @@ import { type InstrumentRegistry, instruments } from '../../telemetry/instrument
 import { intervalOf } from '../interval.ts';
 import { ownHelpers } from '../own-helpers.ts';
 import { Published } from '../published.ts';
-import { EnergyTotals } from './energy.ts';
 import { keeperEntry } from './entries.ts';
 import { gpuMayBePresent } from './presence.ts';
-import { hrTimeOf, publishGpus } from './publish.ts';
+import { GpuPublisher, hrTimeOf } from './publish.ts';
 import type { GpuIdentity, GpuSample, SamplerMessage, TroubleReason } from './sample.ts';
 import { type SamplerSettings, settingsArgument } from './sampler-settings.ts';
 import { assignedDevices } from './visible-devices.ts';
+import { SampleDecoder, type SampleDelta } from './wire.ts';
 
 export const GPU_SCOPE = 'llm-otel.gpu';
 
@@ -70,10 +70,9 @@ class RunningGpuObserver implements GpuObserver {
   readonly first: Promise<GpuSample | undefined>;
   readonly #published: Published;
   readonly #env: Readonly<Record<string, string | undefined>>;
-  readonly #energy = new EnergyTotals();
+  readonly #publisher: GpuPublisher;
+  readonly #decoder = new SampleDecoder();
   readonly #xids = new Map<string, Map<number, number>>();
-  readonly #machineStart = hrTimeOf(Date.now() - uptime() * 1000);
-  readonly #observerStart = hrTimeOf(Date.now());
   readonly #keeper: ChildProcess;
   readonly #watch: NodeJS.Timeout;
   readonly #told = new Set<string>();
@@ -92,6 +91,11 @@ class RunningGpuObserver implements GpuObserver {
   ) {
     this.first = new Promise((resolve) => (this.#resolveFirst = resolve));
     this.#published = new Published(options.registry ?? instruments, GPU_SCOPE);
+    const now = Date.now();
+    this.#publisher = new GpuPublisher(this.#published, {
+      machine: hrTimeOf(now - uptime() * 1000),
+      observer: hrTimeOf(now),
+    });
     this.#env = env;
     this.#keeper = startKeeper(settingsOf(interval, options, env), env);
     this.#keeper.on('message', (message) => this.#onMessage(message as SamplerMessage));
@@ -125,7 +129,7 @@ class RunningGpuObserver implements GpuObserver {
     if (this.#stopped) return;
     switch (message.type) {
       case 'sample':
-        this.#onSample(message.sample, message.time);
+        this.#onDelta(message.delta, message.time);
         break;
       case 'trouble':
         this.#down(message.reason, message.why);
@@ -137,6 +141,11 @@ class RunningGpuObserver implements GpuObserver {
       case 'log':
         diag.warn(`llm-otel: ${message.message}`);
     }
+  }
+
+  #onDelta(delta: SampleDelta, time: number): void {
+    const sample = this.#decoder.decode(delta);
+    if (sample) this.#onSample(sample, time);
   }
 
   #onSample(sample: GpuSample, time: number): void {
@@ -153,14 +162,7 @@ class RunningGpuObserver implements GpuObserver {
         this.#xids.set(identity.id, counts);
       }
     }
-    publishGpus(this.#published, sample, {
-      time,
-      energy: this.#energy,
-      xids: this.#xids,
-      assigned: this.#assigned,
-      machineStart: this.#machineStart,
-      observerStart: this.#observerStart,
-    });
+    this.#publisher.publish(sample, { time, xids: this.#xids, assigned: this.#assigned });
     this.#resolveFirst(sample);
   }
 

@@ -41,7 +41,7 @@ function nvidiaFromProc(proc: string): { gpus: string[]; driver: string | undefi
         return /^Model:\s*(.+)$/m.exec(text)?.[1]?.trim() ?? [];
       });
     const version = readFileSync(`${root}/version`, 'latin1');
-    return { gpus, driver: /Kernel Module\D*?\s(\d+\.[\d.]+)\s/.exec(version)?.[1] };
+    return { gpus, driver: /Kernel Module.*?\s(\d+\.\d[\d.]*)\s/.exec(version)?.[1] };
   } catch {
     return { gpus: [], driver: undefined };
   }

@@ -79,6 +79,7 @@ describe.runIf(stubPossible)('GPUs through a real export, cumulative', () => {
       'hw.vendor': 'NVIDIA',
       'hw.serial_number': '1652123000000',
       'hw.driver_version': '580.65.06',
+      'host.gpu.cuda_version': '13.1',
       'gpu.pci_address': '0000:1a:00.0',
     });
     expect(points.get('llm_otel.observer.up')?.map(({ value }) => value)).toEqual([1]);

@@ -2,7 +2,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SamplerMessage } from '../../../src/observers/gpu/sample.ts';
 import { type SamplerEvents, Supervisor } from '../../../src/observers/gpu/supervisor.ts';
 
-const sample: SamplerMessage = { type: 'sample', seq: 1, time: 1, sample: { source: 'nvml', devices: [] } };
+const sample: SamplerMessage = {
+  type: 'sample',
+  seq: 1,
+  time: 1,
+  delta: { source: 'nvml', devices: [], whole: true },
+};
 let done: string[];
 let samplers: SamplerEvents[];
 let supervisor: Supervisor;
