@@ -26,7 +26,7 @@ export async function feedRuns(hubUrl: string): Promise<FedRun> {
   await live.start(START, { layers: 4n, optimizer: 'adamw' }, { baseline: true });
   await live.steps(steps(FED_STEPS, (step) => 4 * Math.exp(-step / 100)));
 
-  // Earlier than the run under way: the tiles are of the run that was updated last.
+  // Earlier than the run under way.
   const bad = new FedRun(hubUrl, { id: 'bad', name: HOSTILE });
   await bad.start(START - 200_000);
   await bad.steps(

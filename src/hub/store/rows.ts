@@ -81,3 +81,8 @@ function rollback(database: DatabaseSync): void {
     // Already ended.
   }
 }
+
+/** Errors of node:sqlite carry SQLite's number; all others are bugs of ours. */
+export function isSqliteError(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error;
+}

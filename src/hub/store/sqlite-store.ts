@@ -12,7 +12,7 @@ import type { Series } from './metrics/series.ts';
 import { ReadClient } from './read/read-client.ts';
 import { Resources } from './resources.ts';
 import { retain } from './retention.ts';
-import type { Rows } from './rows.ts';
+import { isSqliteError, type Rows } from './rows.ts';
 import { RunsIngest } from './runs/runs-ingest.ts';
 import { type Generation, seal } from './seal.ts';
 import type { Settings } from './settings.ts';
@@ -390,11 +390,6 @@ export class SqliteStore implements Store {
     this.#maintenance = turn.catch(() => undefined);
     await turn;
   }
-}
-
-/** Errors of node:sqlite carry SQLite's number; all others are bugs of ours. */
-function isSqliteError(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error;
 }
 
 function messageOf(error: unknown): string {

@@ -105,13 +105,13 @@ describe('a tile', () => {
     expect(p99.value).toBeCloseTo(0.1 + 0.9 * (4 / 5), 9);
   });
 
-  it('of a training key takes the run that was updated last, or the one asked for', async () => {
+  it('of a training key takes the run that started last, or the one asked for', async () => {
     const store = new FakeStore();
     const last = (value: number, time: number) => ({ 'train/loss': { value, step: 1, time } });
     store.details = [
-      runDetail('old', { updatedAt: TO - 5000, last: last(3, TO - 5000) }),
-      runDetail('new', { updatedAt: TO - 1000, last: last(Number.NaN, TO - 1000) }),
-      runDetail('without', { updatedAt: TO, last: {} }),
+      runDetail('old', { startedAt: 1000, updatedAt: TO, last: last(3, TO - 5000) }),
+      runDetail('new', { startedAt: 2000, updatedAt: TO - 1000, last: last(Number.NaN, TO - 1000) }),
+      runDetail('without', { startedAt: 3000, updatedAt: TO, last: {} }),
     ];
     store.stepSeries['old train/loss'] = { step: [0, 1], time: [FROM - 1000, TO - 5000], value: [5, 3] };
     store.stepSeries['new train/loss'] = {
@@ -127,7 +127,7 @@ describe('a tile', () => {
     const old = await tile('train/loss', store, window, 'old');
     expect(old).toMatchObject({ run: 'old', value: 3, delta: -2, since: FROM - 1000, spark: { value: [3] } });
     store.stepSeries['new train/loss'].value[1] = 1;
-    store.details[1] = runDetail('new', { updatedAt: TO, last: last(1, TO - 1000) });
+    store.details[1] = runDetail('new', { startedAt: 2000, updatedAt: TO, last: last(1, TO - 1000) });
     expect(await tile('train/loss', store, window)).toMatchObject({ delta: -3, since: TO - 9000 });
   });
 
