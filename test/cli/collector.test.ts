@@ -151,22 +151,13 @@ describe('llm-otel collector', () => {
     using folder = temporaryFolder();
     const path = program(join(folder.path, 'otelcol'), FAKE);
     const [http, grpc, health, metrics] = await freePorts(4);
-    const child = spawn(
-      process.execPath,
-      [
-        MAIN,
-        'up',
-        '--port',
-        '0',
-        '--data-dir',
-        join(folder.path, 'data'),
-        '--state-dir',
-        join(folder.path, 'state'),
-        ...['--http-port', http, '--grpc-port', grpc].map(String),
-        ...['--health-port', health, '--metrics-port', metrics].map(String),
-      ],
-      { cwd: folder.path, env: { PATH: '', OTELCOL: path }, stdio: ['ignore', 'pipe', 'inherit'] },
-    );
+    const ports = `--http-port ${http} --grpc-port ${grpc} --health-port ${health} --metrics-port ${metrics}`;
+    const args = `up --port 0 --data-dir data --state-dir state ${ports}`.split(' ');
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      cwd: folder.path,
+      env: { PATH: '', OTELCOL: path },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const ended = once(child, 'close');
     const [page, sendTo] = await Promise.all([
       lineOf(child, /hub: page and API at (\S+)/),
