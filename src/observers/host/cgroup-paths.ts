@@ -25,8 +25,9 @@ export type CgroupPaths =
       readonly memory: string | undefined;
       readonly cpu: string | undefined;
       readonly cpuacct: string | undefined;
-      /** The root of the hierarchy: perhaps the whole machine. */
-      readonly isRoot: boolean;
+      /** At the root of its hierarchy: perhaps the whole machine. */
+      readonly memoryIsRoot: boolean;
+      readonly cpuIsRoot: boolean;
     };
 
 /**
@@ -61,7 +62,8 @@ export function cgroupPaths(
       memory: memory?.directory,
       cpu: cpu?.directory,
       cpuacct: v1('cpuacct')?.directory,
-      isRoot: (memory?.isRoot ?? true) && (cpu?.isRoot ?? true),
+      memoryIsRoot: memory?.isRoot ?? true,
+      cpuIsRoot: cpu?.isRoot ?? true,
     };
   }
   const membership = memberships.find(({ controllers }) => controllers.length === 0);

@@ -145,6 +145,14 @@ class CgroupV2 implements Cgroup {
 /** USER_HZ, see parse-cpu.ts. */
 const TICKS_PER_SECOND = 100;
 
+type SlowCpu = Pick<ContainerReading, 'cpuUser' | 'cpuSystem' | 'throttled' | 'throttledPeriods'>;
+const NO_CPU: SlowCpu = {
+  cpuUser: undefined,
+  cpuSystem: undefined,
+  throttled: undefined,
+  throttledPeriods: undefined,
+};
+
 /** Documentation/admin-guide/cgroup-v1/: memory.rst, cpuacct.rst; scheduler/sched-bwc.rst */
 class CgroupV1 implements Cgroup {
   readonly #paths: Extract<CgroupPaths, { version: 1 }>;
@@ -157,17 +165,9 @@ class CgroupV1 implements Cgroup {
   #cpuLimit: number | undefined;
   #memoryLimit: number | undefined;
   #inactive: number | undefined;
-  #slow: Pick<
-    ContainerReading,
-    'cpuUser' | 'cpuSystem' | 'throttled' | 'throttledPeriods' | 'rss' | 'oomKills'
-  > = {
-    cpuUser: undefined,
-    cpuSystem: undefined,
-    throttled: undefined,
-    throttledPeriods: undefined,
-    rss: undefined,
-    oomKills: undefined,
-  };
+  #rss: number | undefined;
+  #oomKills: number | undefined;
+  #cpuTimes: SlowCpu = NO_CPU;
 
   constructor(paths: Extract<CgroupPaths, { version: 1 }>, root: string) {
     this.#paths = paths;
@@ -185,15 +185,23 @@ class CgroupV1 implements Cgroup {
     // "No limit" is a number near 2^63.
     const limit = this.#memoryLimit;
     const memoryLimit = limit !== undefined && limit < (memoryTotal ?? 2 ** 60) ? limit : undefined;
-    if (this.#paths.isRoot && memoryLimit === undefined && this.#cpuLimit === undefined) return undefined;
-    const usage = number(this.#usage.read());
+    const { memoryIsRoot, cpuIsRoot } = this.#paths;
+    const isContainer =
+      !(memoryIsRoot && cpuIsRoot) || memoryLimit !== undefined || this.#cpuLimit !== undefined;
+    if (!isContainer) return undefined;
+    // Only one of the controllers is ours: the other's root is the whole machine.
+    const hasMemory = !memoryIsRoot || cpuIsRoot || memoryLimit !== undefined;
+    const hasCpu = !cpuIsRoot || memoryIsRoot || this.#cpuLimit !== undefined;
+    const usage = hasMemory ? number(this.#usage.read()) : undefined;
     return {
-      ...this.#slow,
-      cpu: scaled(number(this.#cpuUsage.read()), 1e-9),
+      ...(hasCpu ? this.#cpuTimes : NO_CPU),
+      cpu: hasCpu ? scaled(number(this.#cpuUsage.read()), 1e-9) : undefined,
       cpuLimit: this.#cpuLimit,
       memory: usage,
       workingSet: workingSet(usage, this.#inactive),
+      rss: hasMemory ? this.#rss : undefined,
       memoryLimit,
+      oomKills: hasMemory ? this.#oomKills : undefined,
       pressure: [],
     };
   }
@@ -213,13 +221,13 @@ class CgroupV1 implements Cgroup {
     this.#inactive = field(stat, 'total_inactive_file');
     const held = this.#cpuStat.read();
     const time = this.#cpuacctStat.read();
-    this.#slow = {
+    this.#cpuTimes = {
       cpuUser: scaled(field(time, 'user'), 1 / TICKS_PER_SECOND),
       cpuSystem: scaled(field(time, 'system'), 1 / TICKS_PER_SECOND),
       throttled: scaled(field(held, 'throttled_time'), 1e-9),
       throttledPeriods: field(held, 'nr_throttled'),
-      rss: field(stat, 'total_rss'),
-      oomKills: field(once(`${this.#root}${memory}/memory.oom_control`), 'oom_kill'),
     };
+    this.#rss = field(stat, 'total_rss');
+    this.#oomKills = field(once(`${this.#root}${memory}/memory.oom_control`), 'oom_kill');
   }
 }

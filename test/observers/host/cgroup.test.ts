@@ -150,6 +150,15 @@ describe('a cgroup of version 1', () => {
     expect(read(options)).toMatchObject({ cpuLimit: 1.5 });
   });
 
+  it("leaves out the machine's CPU where only its memory is its own", () => {
+    const root = fixtureTree({
+      ...files('sys/fs/cgroup/memory/job', 'sys/fs/cgroup/cpu,cpuacct'),
+      'sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us': '-1\n',
+    });
+    const options = { cgroup: '5:memory:/job\n3:cpu,cpuacct:/\n', mountinfo: v1Mounts('/'), root };
+    expect(read(options)).toMatchObject({ memory: 6 * GIB, cpu: undefined, throttled: undefined });
+  });
+
   it('has no limit where the number is near 2^63, and is the machine then', () => {
     const unlimited = {
       ...inContainer,
