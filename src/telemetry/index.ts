@@ -1,4 +1,4 @@
-export type { Attachment } from './attach/attach-spans.ts';
+export type { Attachment } from './attach/attachment.ts';
 export { type ApiCopies, type ApiCopy, inspectApiCopies } from './attach/api-copies.ts';
 export type { DropReason, Drops } from './dropped.ts';
 export type {

@@ -1,5 +1,5 @@
 import { diag } from '@opentelemetry/api';
-import type { Attachment } from './attach/attach-spans.ts';
+import type { Attachment } from './attach/attachment.ts';
 import type { DropCounter, Drops } from './dropped.ts';
 import { createEventExporter, eventExporterBy } from './delivery/otlp-event-exporter.ts';
 import type { EventExporter, EventExporterOptions } from './event-exporter.ts';

@@ -1,4 +1,4 @@
-import type { Attachment } from './attach/attach-spans.ts';
+import type { Attachment } from './attach/attachment.ts';
 import type { EventExporter, EventExporterOptions } from './event-exporter.ts';
 import type { Drops } from './dropped.ts';
 import type { Signal } from './signal.ts';

@@ -1,15 +1,10 @@
-import { context, type Context, diag, trace } from '@opentelemetry/api';
+import { diag } from '@opentelemetry/api';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type {
-  ExchangeEnd,
-  ExchangeObserver,
-  ObservedReply,
-  ObservedRequest,
-  ObserveExchange,
-} from '../http/exchange-observer.ts';
+import type { ExchangeEnd, ObservedReply, ObserveExchange } from '../http/exchange-observer.ts';
 import { recordOf } from '../http/http1-server.ts';
 import { recordOfHttp2 } from '../http/http2-server.ts';
-import { foreignScopes, type RequestScope } from '../http/request-scope.ts';
+import { foreignScopes } from '../http/request-scope.ts';
+import { AdapterExchange } from './adapter-exchange.ts';
 
 const SEEN = Symbol('llm-otel adapter');
 interface Marked {
@@ -63,17 +58,11 @@ export function adaptNode(
 }
 
 /** An exchange that nobody else observes. */
-class NodeExchange implements AdaptedRequest, ObservedRequest, RequestScope {
+class NodeExchange extends AdapterExchange implements AdaptedRequest {
   readonly method: string;
   readonly path: string;
-  readonly startTime = performance.now();
-  readonly context: Context = context.active();
-  readonly span = trace.getActiveSpan();
-  route?: string;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  #observer: ExchangeObserver | undefined;
-  #explicit = false;
 
   constructor(
     request: IncomingMessage,
@@ -81,6 +70,7 @@ class NodeExchange implements AdaptedRequest, ObservedRequest, RequestScope {
     observe: ObserveExchange,
     routeAtEnd: (() => string | undefined) | undefined,
   ) {
+    super();
     this.#request = request;
     this.#response = response;
     this.method = request.method ?? 'GET';
@@ -88,11 +78,11 @@ class NodeExchange implements AdaptedRequest, ObservedRequest, RequestScope {
     const { originalUrl } = request as { originalUrl?: unknown };
     const target = typeof originalUrl === 'string' ? originalUrl : (request.url ?? '/');
     this.path = target.split('?', 1)[0] as string;
-    this.#observer = observe(this);
-    if (this.#observer) {
+    this.observe(observe);
+    if (this.observed) {
       feedBody(request, {
-        chunk: (chunk) => this.#tell((observer) => observer.requestChunk(chunk)),
-        end: () => this.#tell((observer) => observer.requestEnd()),
+        chunk: (chunk) => this.tell((observer) => observer.requestChunk(chunk)),
+        end: () => this.tell((observer) => observer.requestEnd()),
       });
       this.#tapReply();
     }
@@ -107,25 +97,13 @@ class NodeExchange implements AdaptedRequest, ObservedRequest, RequestScope {
       };
       const route = routeAtEnd?.();
       if (route !== undefined) this.route = route;
-      this.#tell((observer) => observer.close(end, this.#reply()));
+      this.tell((observer) => observer.close(end, this.#reply()));
     });
   }
 
-  get explicitGeneration(): boolean {
-    return this.#explicit;
-  }
-  set explicitGeneration(value: boolean) {
-    this.#explicit = value;
-    if (!value) return;
-    this.#tell((observer) => observer.standBack());
-    this.#observer = undefined;
-  }
   requestHeader(name: string): string | undefined {
     const value = this.#request.headers[name];
     return Array.isArray(value) ? value[0] : value;
-  }
-  run<T>(work: () => T): T {
-    return foreignScopes.run(this, work);
   }
   setRoute(route: string | undefined): void {
     if (route !== undefined) this.route = route;
@@ -150,7 +128,7 @@ class NodeExchange implements AdaptedRequest, ObservedRequest, RequestScope {
       if (
         typeof chunk === 'string' ? chunk.length > 0 : chunk instanceof Uint8Array && chunk.byteLength > 0
       ) {
-        this.#tell((observer) =>
+        this.tell((observer) =>
           observer.replyChunk(chunk as string | Uint8Array, encoding, at, this.#reply()),
         );
       }
@@ -182,16 +160,6 @@ class NodeExchange implements AdaptedRequest, ObservedRequest, RequestScope {
         return value === undefined ? undefined : String(Array.isArray(value) ? value[0] : value);
       },
     };
-  }
-
-  #tell(what: (observer: ExchangeObserver) => void): void {
-    if (!this.#observer) return;
-    try {
-      what(this.#observer);
-    } catch (error) {
-      this.#observer = undefined;
-      diag.warn(`llm-otel: reading an exchange failed; its generation is not recorded: ${String(error)}`);
-    }
   }
 }
 

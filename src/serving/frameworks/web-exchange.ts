@@ -1,57 +1,34 @@
-import { context, type Context, diag, trace } from '@opentelemetry/api';
+import { diag } from '@opentelemetry/api';
 import { tapReadable } from '../generation/tap-readable.ts';
-import type {
-  ExchangeEnd,
-  ExchangeObserver,
-  ObservedReply,
-  ObservedRequest,
-  ObserveExchange,
-} from '../http/exchange-observer.ts';
-import { foreignScopes, type RequestScope } from '../http/request-scope.ts';
+import type { ExchangeEnd, ObservedReply, ObserveExchange } from '../http/exchange-observer.ts';
+import { AdapterExchange } from './adapter-exchange.ts';
 
 /** A body is not read beside beyond this. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 /** An exchange of Web `Request` and `Response`, for servers that have no messages of `node:http`. */
-export class WebExchange implements ObservedRequest, RequestScope {
+export class WebExchange extends AdapterExchange {
   readonly method: string;
   readonly path: string;
-  readonly startTime = performance.now();
-  readonly context: Context = context.active();
-  readonly span = trace.getActiveSpan();
-  route?: string;
   readonly #request: Request;
-  #observer: ExchangeObserver | undefined;
-  #explicit = false;
   #bodyRead: Promise<void> | undefined;
 
   constructor(request: Request, observe: ObserveExchange) {
+    super();
     this.#request = request;
     this.method = request.method;
     this.path = new URL(request.url).pathname;
-    this.#observer = observe(this);
-    if (this.#observer) this.#bodyRead = this.#readBody();
+    this.observe(observe);
+    if (this.observed) this.#bodyRead = this.#readBody();
   }
 
-  get explicitGeneration(): boolean {
-    return this.#explicit;
-  }
-  set explicitGeneration(value: boolean) {
-    this.#explicit = value;
-    if (!value) return;
-    this.#tell((observer) => observer.standBack());
-    this.#observer = undefined;
-  }
   requestHeader(name: string): string | undefined {
     return this.#request.headers.get(name) ?? undefined;
-  }
-  run<T>(work: () => T): T {
-    return foreignScopes.run(this, work);
   }
 
   /** Gives back the response with its body passed through. */
   async reply(response: Response): Promise<Response> {
-    if (!this.#observer) return response;
+    if (!this.observed) return response;
     // When the handler has read the body, so has this, in a moment. A reply to a body that is still on its way does
     // not wait for it.
     await Promise.race([this.#bodyRead, new Promise((resolve) => setTimeout(resolve, 0))]);
@@ -69,7 +46,7 @@ export class WebExchange implements ObservedRequest, RequestScope {
     const tapped = tapReadable(body, {
       chunk: (chunk) => {
         if (chunk.byteLength === 0) return;
-        this.#tell((observer) => observer.replyChunk(chunk, undefined, performance.now(), reply));
+        this.tell((observer) => observer.replyChunk(chunk, undefined, performance.now(), reply));
       },
       done: () => end(true),
       failed: (error) => end(false, error instanceof Error ? error : new Error(String(error))),
@@ -92,27 +69,17 @@ export class WebExchange implements ObservedRequest, RequestScope {
       let bytes = 0;
       for await (const chunk of copy ?? []) {
         bytes += chunk.byteLength;
-        this.#tell((observer) => observer.requestChunk(chunk));
+        this.tell((observer) => observer.requestChunk(chunk));
         if (bytes > MAX_BODY_BYTES) break;
       }
-      this.#tell((observer) => observer.requestEnd());
+      this.tell((observer) => observer.requestEnd());
     } catch (error) {
       diag.debug(`llm-otel: a request body could not be read: ${String(error)}`);
     }
   }
 
   #close(end: ExchangeEnd, reply: ObservedReply): void {
-    this.#tell((observer) => observer.close(end, reply));
-    this.#observer = undefined;
-  }
-
-  #tell(what: (observer: ExchangeObserver) => void): void {
-    if (!this.#observer) return;
-    try {
-      what(this.#observer);
-    } catch (error) {
-      this.#observer = undefined;
-      diag.warn(`llm-otel: reading an exchange failed; its generation is not recorded: ${String(error)}`);
-    }
+    this.tell((observer) => observer.close(end, reply));
+    this.forget();
   }
 }

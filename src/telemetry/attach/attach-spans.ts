@@ -1,14 +1,7 @@
 import type { TracerProvider } from '@opentelemetry/api';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
+import type { Attachment } from './attachment.ts';
 import { addSpanProcessor, exporterUrls, sameReceiver } from './foreign-provider.ts';
-
-/** Where the spans of an attached process go. */
-export interface Attachment {
-  /** True: to our receiver as well as to theirs. */
-  readonly added: boolean;
-  /** For people. */
-  readonly why: string;
-}
 
 export interface AttachOptions {
   /** Full URL that our spans would go to. */
