@@ -10,3 +10,8 @@ export function eventFileName(run: SinkRun, startedAt: number, writer: string): 
   const host = (run.host ?? hostname()).replaceAll(/[^\w.-]/g, '_');
   return `events.out.tfevents.${seconds}.${host}.${writer}`;
 }
+
+/** The second in such a name; 0 for another name. */
+export function secondsOf(name: string): number {
+  return Number(/^events\.out\.tfevents\.(\d+)\./.exec(name)?.[1] ?? 0);
+}

@@ -4,7 +4,7 @@ import { AppendFile, cutFile } from '../local/append-file.ts';
 import type { DataChunk, DataPosition, RunData } from '../local/run-data.ts';
 import type { SinkRun, SinkValue } from '../sink.ts';
 import { EventEncoder } from './event-encoder.ts';
-import { eventFileName } from './event-file.ts';
+import { eventFileName, secondsOf } from './event-file.ts';
 
 /** A run as event files: one each time it is opened, as TensorBoard's own writers do. */
 export class TensorboardData implements RunData {
@@ -26,9 +26,11 @@ export class TensorboardData implements RunData {
     this.#fresh = from === undefined;
     this.#encoder = new EventEncoder();
     if (from) await cutFile(join(this.#folder, from.file), from.bytes);
+    // TensorBoard reads on in the order of the names, and never goes back: ours comes after the one before
+    const after = from === undefined ? 0 : (secondsOf(from.file) + 1) * 1000;
     let file: string;
     let count = 0;
-    do file = eventFileName(run, this.#now(), `${process.pid}.${count++}`);
+    do file = eventFileName(run, Math.max(this.#now(), after), `${process.pid}.${count++}`);
     while (await exists(join(this.#folder, file)));
     this.#file = new AppendFile(join(this.#folder, file));
     return { file, bytes: 0 };

@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import type { LocalRunFormat } from '../../../src/trackers/local/config.ts';
 import { readEvents } from '../tensorboard/read-events.ts';
 
-/** What a run's folder holds, whatever its format: step numbers in order, and names of parameters and tags. */
+/** What a run's folder holds, whatever its format: numbers of the steps with `train/loss` in order, and names of parameters and tags. */
 export interface Held {
   steps: number[];
   /** Of records after the start. */
@@ -40,7 +40,9 @@ const READERS: Record<LocalRunFormat, (folder: string) => Held> = {
     );
     const of = (kind: string) => rows.filter((row) => row[4] === kind);
     return {
-      steps: of('value').map((row) => Number(row[5])),
+      steps: of('value')
+        .filter((row) => row[7] === 'train/loss')
+        .map((row) => Number(row[5])),
       params: [...of('param'), ...of('tag')].filter((row) => row[2] !== '0').map((row) => row[7] as string),
       ends: of('end').filter((row) => row[7] === 'status').length,
     };
@@ -53,7 +55,7 @@ const READERS: Record<LocalRunFormat, (folder: string) => Held> = {
         .all()
         .map((row) => Object.values(row)[0]);
     const held = {
-      steps: column('SELECT step FROM points ORDER BY rowid') as number[],
+      steps: column("SELECT step FROM history WHERE key = 'train/loss' ORDER BY seq") as number[],
       params: [
         ...column("SELECT key FROM params WHERE key LIKE 'p%'"),
         ...column("SELECT key FROM tags WHERE key LIKE 't%'"),
