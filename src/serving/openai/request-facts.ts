@@ -1,21 +1,24 @@
+import type { GenerationOptions } from '../generation/generation.ts';
 import { asArray, asNumber, asObject, asText, type JsonObject } from './json-values.ts';
 
-/** What a request for a generation says about itself. */
-export interface RequestFacts {
-  model?: string;
-  stream?: boolean;
-  maxTokens?: number;
-  temperature?: number;
-  topP?: number;
-  topK?: number;
-  frequencyPenalty?: number;
-  presencePenalty?: number;
-  seed?: number;
-  stopSequences?: string[];
-  choiceCount?: number;
-  /** Characters of all prompt text. */
-  promptLength?: number;
-}
+/** What a request for a generation says about itself, as the recorder calls it. */
+export type RequestFacts = Partial<
+  Pick<
+    GenerationOptions,
+    | 'model'
+    | 'stream'
+    | 'maxTokens'
+    | 'temperature'
+    | 'topP'
+    | 'topK'
+    | 'frequencyPenalty'
+    | 'presencePenalty'
+    | 'seed'
+    | 'stopSequences'
+    | 'choiceCount'
+    | 'promptLength'
+  >
+>;
 
 /**
  * Reads the body of a request to `/v1/chat/completions`, `/v1/completions` or `/v1/responses` (OpenAI API
