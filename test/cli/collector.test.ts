@@ -65,7 +65,8 @@ function lineOf(child: ChildProcess, pattern: RegExp): Promise<string> {
   });
 }
 
-describe('llm-otel collector', () => {
+// Each test starts the command a few times, on machines that may be busy.
+describe('llm-otel collector', { timeout: 180_000 }, () => {
   it('prints the final configuration out of monitoring.yaml, environment and flags', async () => {
     using folder = temporaryFolder();
     writeFileSync(
