@@ -32,7 +32,9 @@ export {
 } from './tracker-options.ts';
 export { configuredTrackers, type ExperimentTracking } from './configured.ts';
 export { RunForwarders, type RunForwardersOptions } from './forwarder/run-forwarders.ts';
-export { SinkForwarder, sinkKey, type ForwarderOptions } from './forwarder/forwarder.ts';
+export { SinkForwarder } from './forwarder/forwarder.ts';
+export type { ForwarderOptions } from './forwarder/forwarder-options.ts';
+export { sinkKey } from './forwarder/sink-key.ts';
 export { SINKS_FILE, SinkCursorFile, type TrackerDescription } from './forwarder/cursor-file.ts';
 export type { SinkHealth, SinkStatus } from './forwarder/health.ts';
 export type { ForwardSource, SourceEntry, SourceLimit } from './forwarder/source.ts';

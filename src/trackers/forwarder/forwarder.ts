@@ -1,49 +1,21 @@
 import type { RunSink, SinkContext, SinkLimits } from '../sink.ts';
-import { type SinkBackOff, SINK_BACK_OFF, waitMs } from './back-off.ts';
+import { Alarm, pause } from './alarm.ts';
+import { SINK_BACK_OFF } from './back-off.ts';
 import { DEFAULT_LIMITS, nextPortion, type Portion } from './batch.ts';
 import { Feed } from './feed.ts';
-import type { SinkHealth, SinkStatus } from './health.ts';
-import type { RefusedRecord, SinkProgress } from './progress.ts';
-import { createSelector, type Selection, type Selector } from './selection.ts';
+import type { ForwarderOptions } from './forwarder-options.ts';
+import { type SinkHealth, sinkHealth } from './health.ts';
+import { Position } from './position.ts';
+import type { SinkProgress } from './progress.ts';
+import { createSelector, type Selector } from './selection.ts';
 import { type SideRecord, SideRecords } from './side-records.ts';
-import { type CallOutcome, callSink } from './sink-call.ts';
-import type { ForwardSource } from './source.ts';
-
-export interface ForwarderOptions {
-  readonly sink: RunSink;
-  readonly source: ForwardSource;
-  readonly progress: SinkProgress;
-  /** The sink has more than before; to be kept, now or soon, as one value. */
-  readonly onProgress?: (progress: SinkProgress) => void;
-  /** What a person should know; each kind of trouble at most once a minute. */
-  readonly onTrouble?: (message: string) => void;
-  /** The tracker asks for the run to stop. */
-  readonly onStopRequested?: (reason: string) => void;
-  readonly selection?: Selection;
-  /** Highest `seq` of the source, for the lag. */
-  readonly head?: () => number;
-  /** Failures in a row after which the sink is given up for this process. Default never. */
-  readonly giveUpAfter?: number;
-  readonly backOff?: SinkBackOff;
-  /** Monotonic and calendar milliseconds. */
-  readonly monotonic?: () => number;
-  readonly now?: () => number;
-  /** System samples and console lines kept while the tracker is away. Default 1000. */
-  readonly maxSideRecords?: number;
-}
-
-type Failure = Extract<CallOutcome, { ok: false }>;
-type Trouble = Extract<SinkStatus, 'unavailable' | 'refusing' | 'unauthorized'>;
+import { callSink } from './sink-call.ts';
+import { sinkKey, sinkPlace } from './sink-key.ts';
+import { type Failure, SinkTrouble } from './trouble.ts';
 
 /** Failures in a row after which only a small batch is tried: an ill tracker must not be kept ill. */
 const BREAKER_AT = 3;
-const PROBE_RECORDS = 50;
-/** Records refused alone one after the other, none taken between, before the tracker itself is taken to be wrong. */
-const MAX_SUSPECTS = 100;
-const TELL_AGAIN_MS = 60_000;
-/** Waits for what is not going to heal by itself are longer by this. */
-const HOPELESS_FACTOR = 10;
-const KEPT_REFUSALS = 100;
+const PROBE_ENTRIES = 50;
 /** A sink that is let go has so long to do it. */
 const CLOSE_TIMEOUT_MS = 5000;
 
@@ -63,33 +35,26 @@ export class SinkForwarder {
   readonly #side: SideRecords;
   readonly #monotonic: () => number;
   readonly #stop = new AbortController();
-  #progress: SinkProgress;
+  readonly #position: Position;
+  readonly #trouble: SinkTrouble;
   #opened = false;
   /** Entries that a call may take now. */
   #entries: number;
-  #suspects: RefusedRecord[] = [];
-  #failures = 0;
-  #trouble: Trouble | undefined;
   #givenUp = false;
-  readonly #toldAt = new Map<string, number>();
-  readonly #warned = new Set<string>();
-  #lastError: string | undefined;
-  #lastErrorAt: number | undefined;
   #lastSentAt: number | undefined;
   #sent = 0;
-  #retried = 0;
+  #lastOutcome: Failure | undefined;
   #lastCallAt = -Infinity;
   #notBefore = -Infinity;
   #running: Promise<void> | undefined;
   #again = false;
-  #timer: NodeJS.Timeout | undefined;
+  /** Set while it waits: for more, for a tracker that has failed, for its rate limit. */
+  readonly #wait = new Alarm(() => void this.#start());
+  readonly #heartbeat = new Alarm(() => this.kick());
   /** True while somebody waits: no lingering. */
   #hurry = false;
   /** Failures that a drain still puts up with. */
   #patience = 0;
-  /** When the tracker, by Retry-After, wants to be asked again. */
-  #askedUntil = -Infinity;
-  #lastOutcome: Failure | undefined;
   #letGo: Promise<void> | undefined;
   /** A batch with side records was refused: they go alone until some are taken. */
   #sideApart = false;
@@ -100,11 +65,28 @@ export class SinkForwarder {
     this.#sink = options.sink;
     this.#limits = { ...DEFAULT_LIMITS, ...options.sink.limits };
     this.#entries = this.#limits.maxRecords;
-    this.#progress = options.progress;
     this.#selector = createSelector(options.selection ?? {});
     this.#feed = new Feed(options.source, options.progress.seq);
     this.#side = new SideRecords(options.maxSideRecords ?? 1000, options.progress.samples);
     this.#monotonic = options.monotonic ?? (() => performance.now());
+    const tell = (message: string): void => options.onTrouble?.(message);
+    this.#trouble = new SinkTrouble({
+      place: sinkPlace(this.#sink),
+      backOff: options.backOff ?? SINK_BACK_OFF,
+      monotonic: this.#monotonic,
+      now: options.now ?? Date.now,
+      tell,
+    });
+    this.#position = new Position({
+      progress: options.progress,
+      state: () => this.#sink.state?.(),
+      samples: () => this.#side.samples,
+      onProgress: (progress) => options.onProgress?.(progress),
+      onRefused: (records) =>
+        tell(
+          `${this.#sink.name} refused ${records.length === 1 ? 'record' : 'records'} ${records.map(({ seq }) => seq).join(', ')} for good (${records.at(-1)?.message ?? ''}). What comes after is sent; they stay in the journal.`,
+        ),
+    });
   }
 
   /** Name and target: what the progress is kept under. */
@@ -113,14 +95,14 @@ export class SinkForwarder {
   }
 
   get progress(): SinkProgress {
-    return this.#progress;
+    return this.#position.progress;
   }
 
   /** There may be more to send. Costs nothing at once, and does not shorten a wait after a failure. */
   kick(): void {
-    if (this.#stopped || this.#timer) return;
+    if (this.#stopped || this.#wait.isSet) return;
     if (this.#running) this.#again = true;
-    else this.#schedule(0);
+    else this.#wait.set(0);
   }
 
   /** A sample of host, GPU and process, by catalogue key. */
@@ -145,9 +127,9 @@ export class SinkForwarder {
     if (this.#stopped) return this.health();
     this.#hurry = true;
     this.#patience = options.patience ?? 3;
-    this.#clearTimer();
+    this.#wait.clear();
     // what the tracker asked for is kept to; our own patience is over
-    this.#notBefore = this.#askedUntil;
+    this.#notBefore = this.#trouble.askedUntil;
     let alive: NodeJS.Timeout | undefined;
     const timeUp = new Promise<void>((resolve) => {
       alive = setTimeout(resolve, options.milliseconds);
@@ -155,7 +137,7 @@ export class SinkForwarder {
     const work = async (): Promise<void> => {
       // a run under way may have decided to linger just before
       await this.#running;
-      this.#clearTimer();
+      this.#wait.clear();
       await this.#start();
     };
     await Promise.race([work(), timeUp]);
@@ -167,7 +149,8 @@ export class SinkForwarder {
   /** Begins no further call, ends the one under way, and lets go of the sink. What was not sent waits in the source. */
   stop(): Promise<void> {
     this.#stop.abort();
-    this.#clearTimer();
+    this.#wait.clear();
+    this.#heartbeat.clear();
     this.#letGo ??= this.#close();
     return this.#letGo;
   }
@@ -181,33 +164,22 @@ export class SinkForwarder {
         CLOSE_TIMEOUT_MS,
         new AbortController().signal,
       );
-      this.#remember({});
+      this.#position.taken();
     }
     await this.#options.source.close?.();
   }
 
   health(): SinkHealth {
-    const { seq, refused, refusedTotal } = this.#progress;
-    const lag = Math.max(0, (this.#options.head?.() ?? seq) - seq);
-    const status = this.#givenUp
-      ? 'given_up'
-      : (this.#trouble ?? (lag === 0 && this.#suspects.length === 0 ? 'current' : 'sending'));
-    return {
-      sink: this.#sink.name,
-      target: this.#sink.target ?? '',
-      url: this.#sink.url?.() ?? null,
-      status,
-      acknowledged: seq,
+    const { progress, suspicious } = this.#position;
+    const lag = Math.max(0, (this.#options.head?.() ?? progress.seq) - progress.seq);
+    const untroubled = lag === 0 && !suspicious ? 'current' : 'sending';
+    return sinkHealth(this.#sink, progress, this.#trouble, {
+      status: this.#givenUp ? 'given_up' : (this.#trouble.kind ?? untroubled),
       lag,
       sent: this.#sent,
-      retried: this.#retried,
-      refused: refusedTotal,
-      refusals: refused.slice(-10).map((record) => ({ ...record })),
       dropped: this.#side.dropped,
-      lastError: this.#lastError ?? null,
-      lastErrorAt: this.#lastErrorAt ?? null,
       lastSentAt: this.#lastSentAt ?? null,
-    };
+    });
   }
 
   get #stopped(): boolean {
@@ -218,7 +190,7 @@ export class SinkForwarder {
     if (this.#running) this.#again = true;
     else
       this.#running = this.#run()
-        .catch((error: unknown) => this.#tell('broken', `${this.#sink.name}: ${messageOf(error)}`))
+        .catch((error: unknown) => this.#trouble.tell('broken', `${this.#sink.name}: ${messageOf(error)}`))
         .finally(() => {
           this.#running = undefined;
           this.#whenIdle();
@@ -226,27 +198,13 @@ export class SinkForwarder {
     return this.#running;
   }
 
-  #schedule(milliseconds: number): void {
-    this.#clearTimer();
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      void this.#start();
-    }, milliseconds);
-    this.#timer.unref();
-  }
-
-  #clearTimer(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
   /** Nothing to do: a kick that came meanwhile is followed; else a heartbeat keeps the tracker from worrying. */
   #whenIdle(): void {
-    if (this.#stopped || this.#timer) return;
+    if (this.#stopped || this.#wait.isSet) return;
     const { heartbeatMs } = this.#limits;
-    if (this.#again) this.#schedule(0);
+    if (this.#again) this.#wait.set(0);
     else if (this.#opened && heartbeatMs !== undefined)
-      this.#schedule(Math.max(1, this.#lastCallAt + heartbeatMs - this.#monotonic()));
+      this.#heartbeat.set(Math.max(1, this.#lastCallAt + heartbeatMs - this.#monotonic()));
   }
 
   async #run(): Promise<void> {
@@ -258,7 +216,7 @@ export class SinkForwarder {
       if (this.#stopped) return;
       const beats = !portion && this.#side.length === 0;
       if (beats && !this.#heartbeatDue()) {
-        if (this.#setSuspectsAside() || this.#again) continue;
+        if (this.#suspectsAside() || this.#again) continue;
         return;
       }
       if (portion?.kind === 'write' && portion.records.length === 0 && this.#side.length === 0) {
@@ -269,19 +227,19 @@ export class SinkForwarder {
         }
       } else if ((!portion || portion.kind === 'write') && !beats && this.#lingers(portion)) return;
       if (!this.#opened && !(await this.#attempt((signal) => this.#open(signal)))) {
-        if (await this.#mayGoOn()) continue;
+        if (this.#mayGoOn()) continue;
         return;
       }
       if (!this.#opened) return;
       if (portion?.kind === 'write' && portion.records.length === 0 && this.#side.length === 0) continue;
-      if (!(await this.#send(portion)) && !(await this.#mayGoOn())) return;
+      if (!(await this.#send(portion)) && !this.#mayGoOn()) return;
     }
   }
 
   async #next(): Promise<Portion | undefined> {
     const { maxRecords, maxValues, maxBytes } = this.#limits;
     // a record that was refused alone is given up when the next one alone is taken
-    const count = this.#suspects.length > 0 ? 1 : this.#entries;
+    const count = this.#position.suspicious ? 1 : this.#entries;
     const entries = await this.#feed.read({ records: count, bytes: maxBytes });
     return nextPortion(
       entries,
@@ -295,7 +253,7 @@ export class SinkForwarder {
     if (this.#hurry || (portion?.kind === 'write' && portion.full)) return false;
     const rest = this.#lastCallAt + this.#limits.lingerMs - this.#monotonic();
     if (rest <= 0) return false;
-    this.#schedule(rest);
+    this.#wait.set(rest);
     return true;
   }
 
@@ -314,38 +272,25 @@ export class SinkForwarder {
     const rest = time - this.#monotonic();
     if (rest <= 0) return true;
     if (!this.#hurry) {
-      this.#schedule(rest);
+      this.#wait.set(rest);
       return false;
     }
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(done, rest);
-      const { signal } = this.#stop;
-      signal.addEventListener('abort', done, { once: true });
-      function done(): void {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      }
-    });
+    await pause(rest, this.#stop.signal);
     return !this.#stopped;
   }
 
   async #open(signal: AbortSignal): Promise<void> {
     const run = await this.#options.source.run();
     if (!run) throw new Error('The start of the run is not known yet');
-    const { state } = this.#progress;
+    const { state } = this.#position.progress;
     const context: SinkContext = {
       state,
-      warn: (message) => {
-        if (this.#warned.has(message) || this.#warned.size >= 100) return;
-        this.#warned.add(message);
-        this.#options.onTrouble?.(`${this.#sink.name}: ${message}`);
-      },
+      warn: (message) => this.#trouble.once(`${this.#sink.name}: ${message}`),
       requestStop: (reason) => this.#options.onStopRequested?.(reason),
     };
     await this.#sink.open(this.#selector.run(run), context, signal);
     this.#opened = true;
-    this.#remember({});
+    this.#position.taken();
   }
 
   /** True when the sink took it, or set it aside. */
@@ -400,7 +345,7 @@ export class SinkForwarder {
 
   #takeSide(records: number): SideRecord[] {
     // while records are under suspicion, nothing else muddies the water
-    return this.#suspects.length > 0 ? [] : this.#side.take(records, this.#limits.maxValues);
+    return this.#position.suspicious ? [] : this.#side.take(records, this.#limits.maxValues);
   }
 
   async #attempt(call: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
@@ -408,139 +353,79 @@ export class SinkForwarder {
     const outcome = await callSink(call, this.#limits.callTimeoutMs, this.#stop.signal);
     this.#lastOutcome = outcome.ok ? undefined : outcome;
     if (outcome.ok) {
-      this.#failures = 0;
-      this.#trouble = undefined;
+      this.#trouble.over();
       return true;
     }
-    if (outcome.kind !== 'aborted') {
-      this.#lastError = outcome.message;
-      this.#lastErrorAt = this.#now();
-      if (outcome.timedOut) this.#entries = Math.max(1, Math.ceil(this.#entries / 2));
-    }
+    if (outcome.kind !== 'aborted') this.#trouble.note(outcome);
+    if (outcome.timedOut) this.#entries = Math.max(1, Math.ceil(this.#entries / 2));
     return false;
   }
 
   #onTaken(seq: number | undefined, records: number): true {
-    this.#setSuspectsAside();
-    this.#lastError = undefined;
-    this.#lastSentAt = this.#now();
+    this.#trouble.lastError = undefined;
+    this.#lastSentAt = this.#options.now?.() ?? Date.now();
     this.#sent += records;
     this.#entries = Math.min(this.#limits.maxRecords, this.#entries * 2);
-    if (seq === undefined) this.#remember({});
-    else this.#moveTo(seq);
+    this.#moveTo(seq);
     return true;
+  }
+
+  #moveTo(seq: number | undefined): void {
+    if (seq !== undefined) this.#feed.passed(seq);
+    this.#position.taken(seq);
   }
 
   /** After a call that failed: true when it was the record, and the next can be tried at once. */
   #onRefused(seq: number, entries: number): boolean {
     if (this.#lastOutcome?.kind !== 'refused') return false;
     if (entries > 1) {
-      this.#retried++;
+      this.#trouble.retried++;
       this.#entries = Math.ceil(entries / 2);
       return true;
     }
-    this.#suspects.push({ seq, message: this.#lastOutcome.message });
     this.#feed.passed(seq);
-    if (this.#suspects.length < MAX_SUSPECTS) return true;
-    this.#suspects = [];
-    this.#feed.rewind(this.#progress.seq);
+    if (this.#position.suspect({ seq, message: this.#lastOutcome.message })) return true;
+    this.#feed.rewind(this.#position.progress.seq);
     return false;
   }
 
-  /** Gives up the records that were refused alone. False when there were none. */
-  #setSuspectsAside(): boolean {
-    const last = this.#suspects.at(-1);
-    if (!last) return false;
-    const { refused, refusedTotal } = this.#progress;
-    const seqs = this.#suspects.map(({ seq }) => seq).join(', ');
-    this.#options.onTrouble?.(
-      `${this.#sink.name} refused ${this.#suspects.length === 1 ? 'record' : 'records'} ${seqs} for good (${last.message}). What comes after is sent; they stay in the journal.`,
-    );
-    this.#remember({
-      seq: last.seq,
-      refused: [...refused, ...this.#suspects].slice(-KEPT_REFUSALS),
-      refusedTotal: refusedTotal + this.#suspects.length,
-    });
-    this.#suspects = [];
-    this.#feed.passed(last.seq);
+  /** There is no further record to tell by: a sink that could be opened is believed. False when there were none. */
+  #suspectsAside(): boolean {
+    if (!this.#position.suspicious) return false;
+    this.#position.taken();
     return true;
   }
 
-  #moveTo(seq: number): void {
-    this.#feed.passed(seq);
-    this.#remember({ seq });
-  }
-
-  #remember(change: Partial<SinkProgress>): void {
-    const state = this.#sink.state?.() ?? this.#progress.state;
-    this.#progress = {
-      ...this.#progress,
-      samples: this.#side.samples,
-      ...change,
-      ...(state === undefined ? {} : { state }),
-    };
-    this.#options.onProgress?.(this.#progress);
-  }
-
   /** After a failure: says whether to go on at once (somebody waits for us); else comes back later by itself. */
-  async #mayGoOn(): Promise<boolean> {
+  #mayGoOn(): boolean {
     const failure = this.#lastOutcome;
     if (!failure || failure.kind === 'aborted' || this.#stopped) return false;
-    this.#failures++;
-    this.#retried++;
-    const trouble: Trouble = failure.kind === 'refused' ? 'refusing' : failure.kind;
-    this.#trouble = trouble;
-    this.#tell(trouble, `${sinkPlace(this.#sink)}: ${failure.message}. ${ADVICE[trouble]}`);
-    if (this.#failures >= BREAKER_AT) this.#entries = Math.min(this.#entries, PROBE_RECORDS);
-    if (this.#failures >= (this.#options.giveUpAfter ?? Infinity)) {
-      this.#givenUp = true;
-      void Promise.resolve().then(() => this.stop());
-      this.#tell(
-        'given_up',
-        `${sinkPlace(this.#sink)}: given up for this process; \`llm-otel sync\` sends the rest.`,
-      );
+    const wait = this.#trouble.failed(failure);
+    if (this.#trouble.failures >= BREAKER_AT) this.#entries = Math.min(this.#entries, PROBE_ENTRIES);
+    if (this.#trouble.failures >= (this.#options.giveUpAfter ?? Infinity)) {
+      this.#giveUp();
       return false;
     }
-    const backOff = this.#options.backOff ?? SINK_BACK_OFF;
-    const wait = waitMs(backOff, this.#failures, failure.retryAfterMs);
-    const now = this.#monotonic();
-    if (failure.retryAfterMs !== undefined) this.#askedUntil = now + wait;
-    if (this.#hurry && this.#patience > 0) {
+    const hurried = this.#hurry && this.#patience > 0;
+    this.#notBefore = this.#monotonic() + (hurried ? wait.hurried : wait.patient);
+    if (hurried) {
       this.#patience--;
-      this.#notBefore = now + (failure.retryAfterMs === undefined ? Math.min(wait, 1000) : wait);
       return true;
     }
-    this.#notBefore = now + wait * (trouble === 'unavailable' ? 1 : HOPELESS_FACTOR);
     this.#hurry = false;
-    this.#schedule(this.#notBefore - now);
+    this.#wait.set(wait.patient);
     return false;
   }
 
-  #tell(kind: string, message: string): void {
-    const at = this.#monotonic();
-    if (at - (this.#toldAt.get(kind) ?? -Infinity) < TELL_AGAIN_MS) return;
-    this.#toldAt.set(kind, at);
-    this.#options.onTrouble?.(message);
+  #giveUp(): void {
+    this.#givenUp = true;
+    this.#trouble.tell(
+      'given_up',
+      `${sinkPlace(this.#sink)}: given up for this process; \`llm-otel sync\` sends the rest.`,
+    );
+    // not awaited: it waits for the run that we are in
+    void this.stop();
   }
-
-  #now(): number {
-    return this.#options.now?.() ?? Date.now();
-  }
-}
-
-const ADVICE: Readonly<Record<Trouble, string>> = {
-  unavailable: 'The run goes on; its records wait and are sent later.',
-  refusing: 'Nothing was given up; it is tried again by and by. Check its address and its options.',
-  unauthorized: 'Give it the credentials that it wants; the records wait meanwhile.',
-};
-
-/** What a sink's progress is kept under: the same place gets what it lacks, another one everything. */
-export function sinkKey(sink: Pick<RunSink, 'name' | 'target'>): string {
-  return sink.target === undefined ? sink.name : `${sink.name} ${sink.target}`;
-}
-
-function sinkPlace({ name, target }: RunSink): string {
-  return target === undefined ? name : `${name} (${target})`;
 }
 
 function messageOf(error: unknown): string {

@@ -1,3 +1,7 @@
+import type { RunSink } from '../sink.ts';
+import type { SinkProgress } from './progress.ts';
+import type { SinkTrouble } from './trouble.ts';
+
 /**
  * Where the forwarding of a run to one tracker stands.
  * - `current`: the tracker has everything. `sending`: on the way.
@@ -33,3 +37,26 @@ export type SinkHealth = {
   lastErrorAt: number | null;
   lastSentAt: number | null;
 };
+
+const SHOWN_REFUSALS = 10;
+
+/** Puts together what is known of a sink. */
+export function sinkHealth(
+  sink: RunSink,
+  { seq, refused, refusedTotal }: SinkProgress,
+  { retried, lastError, lastErrorAt }: Pick<SinkTrouble, 'retried' | 'lastError' | 'lastErrorAt'>,
+  counted: Pick<SinkHealth, 'status' | 'lag' | 'sent' | 'dropped' | 'lastSentAt'>,
+): SinkHealth {
+  return {
+    sink: sink.name,
+    target: sink.target ?? '',
+    url: sink.url?.() ?? null,
+    ...counted,
+    acknowledged: seq,
+    retried,
+    refused: refusedTotal,
+    refusals: refused.slice(-SHOWN_REFUSALS).map((record) => ({ ...record })),
+    lastError: lastError ?? null,
+    lastErrorAt: lastErrorAt ?? null,
+  };
+}

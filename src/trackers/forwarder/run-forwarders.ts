@@ -1,9 +1,10 @@
 import type { Tracker } from '../tracker-options.ts';
 import type { SinkBackOff } from './back-off.ts';
 import type { SinkCursorFile } from './cursor-file.ts';
-import { SinkForwarder, sinkKey } from './forwarder.ts';
+import { SinkForwarder } from './forwarder.ts';
 import type { SinkHealth } from './health.ts';
 import type { SinkProgress } from './progress.ts';
+import { sinkKey } from './sink-key.ts';
 import type { ForwardSource } from './source.ts';
 
 export interface RunForwardersOptions {

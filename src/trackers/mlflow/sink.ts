@@ -270,11 +270,7 @@ export class MlflowSink implements RunSink {
   async #sendMetrics(runId: string, metrics: readonly MetricText[], signal?: AbortSignal): Promise<void> {
     if (metrics.length === 0) return;
     const list = metrics.map(({ text }) => text).join(',');
-    await this.#client.post(
-      'runs/log-batch',
-      `{"run_id":${JSON.stringify(runId)},"metrics":[${list}]}`,
-      signal,
-    );
+    await this.#logBatch(`{"run_id":${JSON.stringify(runId)},"metrics":[${list}]}`, signal);
   }
 
   /** Parameters, tags and metrics go apart: one that is refused takes its whole request with it. */
@@ -283,7 +279,20 @@ export class MlflowSink implements RunSink {
     content: { params: readonly KeyValue[] } | { tags: readonly KeyValue[] },
     signal?: AbortSignal,
   ): Promise<void> {
-    await this.#client.post('runs/log-batch', { run_id: runId, ...content }, signal);
+    await this.#logBatch({ run_id: runId, ...content }, signal);
+  }
+
+  /** A run that was deleted meanwhile takes nothing: that is not the records' fault, and they wait. */
+  async #logBatch(body: object | string, signal?: AbortSignal): Promise<void> {
+    try {
+      await this.#client.post('runs/log-batch', body, signal);
+    } catch (error) {
+      if (!isRunGone(error)) throw error;
+      throw new SinkUnavailable(
+        `The run was deleted in MLflow (${error.message}); restore it there, or it gets no more records`,
+        { cause: error },
+      );
+    }
   }
 
   async #logSummary(summary: SinkMap, time: number, signal?: AbortSignal): Promise<void> {
@@ -291,8 +300,7 @@ export class MlflowSink implements RunSink {
     const tags: KeyValue[] = [];
     for (const { key, value } of paramPairs(summary)) {
       const number = summary[key];
-      if (typeof number === 'number')
-        metrics.push(metricText(`summary/${key}`, number, time, 0));
+      if (typeof number === 'number') metrics.push(metricText(`summary/${key}`, number, time, 0));
       else tags.push(tag(mlflowKey(`summary.${key}`), value));
     }
     await this.#logMetrics(metrics, signal);
@@ -376,6 +384,15 @@ export class MlflowSink implements RunSink {
 
 function* portions<T>(pairs: readonly T[]): Generator<readonly T[]> {
   for (let start = 0; start < pairs.length; start += MAX_PAIRS) yield pairs.slice(start, start + MAX_PAIRS);
+}
+
+function isRunGone(error: unknown): error is MlflowRefused {
+  return (
+    error instanceof MlflowRefused &&
+    (error.errorCode === 'RESOURCE_DOES_NOT_EXIST' ||
+      error.errorCode === 'INVALID_STATE' ||
+      /must be in the 'active' state/.test(error.message))
+  );
 }
 
 function isResentNaN(error: unknown): boolean {

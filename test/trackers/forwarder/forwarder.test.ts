@@ -1,6 +1,7 @@
 import { array, assert, asyncProperty, constantFrom, integer } from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type ForwarderOptions, SinkForwarder } from '../../../src/trackers/forwarder/forwarder.ts';
+import { SinkForwarder } from '../../../src/trackers/forwarder/forwarder.ts';
+import type { ForwarderOptions } from '../../../src/trackers/forwarder/forwarder-options.ts';
 import { NO_PROGRESS, type SinkProgress } from '../../../src/trackers/forwarder/progress.ts';
 import { SinkRefused, SinkUnauthorized, SinkUnavailable } from '../../../src/trackers/index.ts';
 import { MemorySource, sinkRun } from './memory-source.ts';
@@ -328,9 +329,14 @@ describe('pace', () => {
     forwarder.kick();
     await vi.advanceTimersByTimeAsync(65_000);
     expect(sink.batches).toEqual([[], []]);
+    // and does not make anything wait for the next beat
+    source.step(0, { a: 1 });
+    forwarder.kick();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(sink.steps).toEqual([0]);
     await forwarder.stop();
     await vi.advanceTimersByTimeAsync(65_000);
-    expect(sink.batches).toHaveLength(2);
+    expect(sink.batches).toHaveLength(3);
     expect(sink.closed).toEqual([{ status: undefined, summary: {} }]);
   });
 });

@@ -262,6 +262,16 @@ describe('an answer', () => {
       SinkUnavailable,
       /https:\/\/x/,
     ],
+    [
+      '400 since the run was deleted meanwhile',
+      refusal(
+        400,
+        'INVALID_PARAMETER_VALUE',
+        "The run m1 must be in the 'active' state. Current state is deleted.",
+      ),
+      SinkUnavailable,
+      /restore it/,
+    ],
     ['400', refusal(400, 'INVALID_PARAMETER_VALUE', 'metrics[3].name'), SinkRefused, /metrics\[3\]\.name/],
   ])('%s is understood', async (_, answer, kind, message) => {
     const { sink } = await opened(({ path }) => (path.endsWith('log-batch') ? answer : undefined));

@@ -1,0 +1,28 @@
+import type { RunSink } from '../sink.ts';
+import type { SinkBackOff } from './back-off.ts';
+import type { SinkProgress } from './progress.ts';
+import type { Selection } from './selection.ts';
+import type { ForwardSource } from './source.ts';
+
+export interface ForwarderOptions {
+  readonly sink: RunSink;
+  readonly source: ForwardSource;
+  readonly progress: SinkProgress;
+  /** The sink has more than before; to be kept, now or soon, as one value. */
+  readonly onProgress?: (progress: SinkProgress) => void;
+  /** What a person should know; each kind of trouble at most once a minute. */
+  readonly onTrouble?: (message: string) => void;
+  /** The tracker asks for the run to stop. */
+  readonly onStopRequested?: (reason: string) => void;
+  readonly selection?: Selection;
+  /** Highest `seq` of the source, for the lag. */
+  readonly head?: () => number;
+  /** Failures in a row after which the sink is given up for this process. Default never. */
+  readonly giveUpAfter?: number;
+  readonly backOff?: SinkBackOff;
+  /** Monotonic and calendar milliseconds. */
+  readonly monotonic?: () => number;
+  readonly now?: () => number;
+  /** System samples and console lines kept while the tracker is away. Default 1000. */
+  readonly maxSideRecords?: number;
+}
