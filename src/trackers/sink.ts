@@ -108,7 +108,7 @@ export interface SinkContext {
   readonly state: SinkState | undefined;
   /** Tells people something; once each text. No secrets. */
   readonly warn: (message: string) => void;
-  /** The tracker's page asks for the run to stop (W&B's stop button). The program decides; see `Run.stopRequested`. */
+  /** The tracker's page asks for the run to stop (W&B's stop button). The program decides (`onStopRequested` of `startRun`). */
   readonly requestStop: (reason: string) => void;
 }
 
