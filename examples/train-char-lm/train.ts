@@ -1,7 +1,8 @@
 /**
  * Trains a small character model on Moby-Dick and records the run with llm-otel.
  *
- *   node examples/train-char-lm/train.ts [--steps 400] [--out ./.llm-otel/model.json] [--layers 1] [--slow-ms 0]
+ *   node examples/train-char-lm/train.ts [--steps 400] [--out ./.llm-otel/model.json] [--layers 1] [--learning-rate 0.003]
+ *     [--name char-lm]
  *
  * Telemetry goes to OTEL_EXPORTER_OTLP_ENDPOINT (default http://127.0.0.1:4318).
  */
