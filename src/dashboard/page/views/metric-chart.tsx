@@ -51,7 +51,7 @@ export function TimeChart({
       data.lines.map(({ line }) => line),
       data.span.from,
       data.span.to,
-      (data.span.to - data.span.from) / CELLS,
+      (data.span.to - data.span.from) / STATISTIC_CELLS,
     );
     if (later !== undefined) begin.move(later);
   }, [data]);
@@ -154,6 +154,11 @@ async function readEntry(
 }
 
 /** `value` comes reduced by M4, four points a column of pixels; the others in cells of the window. */
-const pointsOf = (agg: MetricRead['agg']): number => (agg === 'value' ? 3200 : CELLS);
-/** Cells of the window that rates and quantiles are asked in. */
+function pointsOf(agg: MetricRead['agg']): number {
+  if (agg === 'value') return 3200;
+  return agg === 'rate' || agg === 'increase' ? CELLS : STATISTIC_CELLS;
+}
+/** Cells of the window that rates are asked in. */
 export const CELLS = 240;
+/** ... and quantiles and means: fewer, since a percentile of two requests says nothing. */
+export const STATISTIC_CELLS = 60;

@@ -14,7 +14,7 @@ import { exportInterval, groupByAttribute, statisticLine } from '../series/metri
 import { LATENCIES, type LatencyMeasure } from '../state/address.ts';
 import { address, go } from '../state/view.ts';
 import { Choice } from './controls.tsx';
-import { KeyChart, CELLS, TimeChart, type TimeLine } from './metric-chart.tsx';
+import { CELLS, KeyChart, STATISTIC_CELLS, TimeChart, type TimeLine } from './metric-chart.tsx';
 import { ENOUGH_FOR_P99, SummaryTable } from './summary.tsx';
 
 type Histogram = NonNullable<MetricQueryResponse['histogram']>;
@@ -142,7 +142,7 @@ async function readPercentile(
   span: TimeSpan,
   signal: AbortSignal,
 ): Promise<TimeLine & { count: number }> {
-  const answer = await api.metric({ name, agg, where: {} }, span, CELLS, signal);
+  const answer = await api.metric({ name, agg, where: {} }, span, STATISTIC_CELLS, signal);
   return {
     label: agg,
     line: statisticLine(answer.series, staleAfterOf(exportInterval(answer.series, 10_000))),
