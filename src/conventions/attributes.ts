@@ -30,6 +30,8 @@ export const ATTR = {
   runInterrupted: 'llm.run.interrupted',
   runSource: 'llm.run.source',
   runForwarded: 'llm.run.forwarded',
+  mlflowExperimentId: 'llm.mlflow.experiment_id',
+  mlflowRunId: 'llm.mlflow.run_id',
   trainingStep: 'llm.training.step',
   trainingEpoch: 'llm.training.epoch',
   trainingPhase: 'llm.training.phase',

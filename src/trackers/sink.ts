@@ -156,6 +156,8 @@ export interface RunSink {
   ): Promise<void>;
   /** What to remember; undefined for nothing. */
   state?(): SinkState | undefined;
+  /** Attributes by which a span tells its run in the tracker; known after `open`. The run's spans carry them. */
+  spanAttributes?(): Readonly<Record<string, string>> | undefined;
   /** Page of the run in the tracker, when it has one; known after `open`. */
   url?(): string | undefined;
 }

@@ -60,6 +60,11 @@ export class Phases {
     this.#listener = listener;
   }
 
+  /** Further attributes of the spans to come: what trackers call the run. */
+  describe(attributes: Attributes): void {
+    Object.assign(this.#attributes, attributes);
+  }
+
   /** Runs `fn` inside of a span of that name; its result, or its error, is the caller's. */
   run<T>(name: PhaseName, fn: (span: Span) => T, attributes: Attributes = {}): T {
     const parent = context.active();

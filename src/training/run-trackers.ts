@@ -19,6 +19,8 @@ export interface RunTrackersOptions extends Omit<LiveForwardSourceOptions, 'outb
   readonly memoryRecords: number;
   readonly onTrouble: (message: string) => void;
   readonly onProgress: () => void;
+  /** A tracker has opened the run: attributes that its spans may carry. */
+  readonly onOpened: (spanAttributes: Readonly<Record<string, string>>) => void;
   readonly onStopRequested: (reason: string, sink: string) => void;
   readonly backOff?: SinkBackOff | undefined;
   /** What host, GPUs and process are doing, by catalogue key; empty where nothing observes them. */
@@ -40,7 +42,8 @@ export class RunTrackers {
 
   constructor(options: RunTrackersOptions) {
     this.#options = options;
-    const { trackers, header, dir, head, onTrouble, onProgress, onStopRequested, backOff } = options;
+    const { trackers, header, dir, head, onTrouble, onProgress, onOpened, onStopRequested, backOff } =
+      options;
     this.#forwarders = new RunForwarders({
       trackers,
       run: { id: header.run, rank: header.rank },
@@ -53,6 +56,7 @@ export class RunTrackers {
       head,
       onTrouble,
       onProgress,
+      onOpened,
       onStopRequested,
       backOff,
     });

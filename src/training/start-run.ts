@@ -231,6 +231,7 @@ function assemble(inputs: AssemblyInputs) {
           memoryRecords: options.memoryRecords ?? 20_000,
           onTrouble: tell,
           onProgress: () => lifecycle.onProgress(),
+          onOpened: (attributes) => phases.describe(attributes),
           onStopRequested: (reason, tracker) => options.onStopRequested?.(reason, tracker),
           backOff: options.sinkBackOff,
           sample: () => sampler.sample(),

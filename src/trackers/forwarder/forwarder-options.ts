@@ -14,6 +14,8 @@ export interface ForwarderOptions {
   readonly onTrouble?: (message: string) => void;
   /** The tracker asks for the run to stop. */
   readonly onStopRequested?: (reason: string) => void;
+  /** The run is open in the tracker: what its spans may carry to be found there. */
+  readonly onOpened?: (spanAttributes: Readonly<Record<string, string>>) => void;
   readonly selection?: Selection;
   /** Highest `seq` of the source, for the lag. */
   readonly head?: () => number;

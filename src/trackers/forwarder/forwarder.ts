@@ -290,6 +290,7 @@ export class SinkForwarder {
     };
     await this.#sink.open(this.#selector.run(run), context, signal);
     this.#opened = true;
+    this.#options.onOpened?.(this.#sink.spanAttributes?.() ?? {});
     this.#position.taken();
   }
 

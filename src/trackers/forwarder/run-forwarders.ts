@@ -17,6 +17,7 @@ export interface RunForwardersOptions {
   /** What a person should know: a tracker that is down, a record that was refused. */
   readonly onTrouble: (message: string) => void;
   readonly onProgress?: () => void;
+  readonly onOpened?: (spanAttributes: Readonly<Record<string, string>>) => void;
   readonly onStopRequested?: (reason: string, sink: string) => void;
   readonly backOff?: SinkBackOff | undefined;
 }
@@ -67,6 +68,7 @@ export class RunForwarders {
             head: options.head,
             onTrouble: options.onTrouble,
             ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+            ...(options.onOpened === undefined ? {} : { onOpened: options.onOpened }),
             onStopRequested: (reason) => options.onStopRequested?.(reason, sink.name),
             ...(tracker.onSinkError === 'warn' ? { giveUpAfter: PATIENCE_OF_WARN } : {}),
             ...(options.backOff === undefined ? {} : { backOff: options.backOff }),

@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import type { RunEndStatus } from '../../conventions/index.ts';
+import { ATTR, type RunEndStatus } from '../../conventions/index.ts';
 import type {
   RunSink,
   SinkArtifact,
@@ -82,6 +82,12 @@ export class MlflowSink implements RunSink {
       nonFinite: this.#nonFinite,
       lastStep: this.#lastStep,
     };
+  }
+
+  spanAttributes(): Readonly<Record<string, string>> | undefined {
+    return (
+      this.#run && { [ATTR.mlflowExperimentId]: this.#run.experimentId, [ATTR.mlflowRunId]: this.#run.id }
+    );
   }
 
   url(): string | undefined {

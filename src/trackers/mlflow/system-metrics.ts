@@ -4,13 +4,14 @@
  */
 const GIB_IN_MB = 1024 ** 3 / 1e6;
 
+// MLflow's own network_receive_megabytes is a sum since the start, ours a rate: another name
 const SYSTEM: Readonly<Record<string, readonly [name: string, factor: number]>> = {
   'system/cpu_percent': ['system/cpu_utilization_percentage', 1],
   'system/memory_percent': ['system/system_memory_usage_percentage', 1],
   'system/memory_used_gb': ['system/system_memory_usage_megabytes', GIB_IN_MB],
   'system/disk_percent': ['system/disk_usage_percentage', 1],
-  'system/network_receive_bytes_per_second': ['system/network_receive_megabytes', 1e-6],
-  'system/network_transmit_bytes_per_second': ['system/network_transmit_megabytes', 1e-6],
+  'system/network_receive_bytes_per_second': ['system/network_receive_megabytes_per_second', 1e-6],
+  'system/network_transmit_bytes_per_second': ['system/network_transmit_megabytes_per_second', 1e-6],
 };
 
 const GPU: Readonly<Record<string, readonly [name: string, factor: number]>> = {
