@@ -73,9 +73,14 @@ function go(
         ),
       );
     });
-    child.once('close', (code) => {
+    child.once('close', (code, signal) => {
       if (code === 0) resolve();
-      else reject(new Error(`building the Collector failed (go exited with ${code}): ${last}`));
+      else
+        reject(
+          new Error(
+            `building the Collector failed (go ${signal ? `was ended by ${signal}` : `exited with ${code}`}): ${last}`,
+          ),
+        );
     });
   });
 }
