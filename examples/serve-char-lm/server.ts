@@ -41,7 +41,10 @@ class Refusal extends Error {
   }
 }
 
-const sampler = await Sampler.load(flags.model);
+const sampler = await Sampler.load(flags.model).catch((error: Error): never => {
+  console.error(`${error.message}\nThere is no model yet? node examples/train-char-lm/train.ts trains one.`);
+  process.exit(1);
+});
 let waiting = 0;
 let turn: Promise<unknown> = Promise.resolve();
 let served = 0;
@@ -191,6 +194,14 @@ const server = createServer(async (request, response) => {
   }
 });
 
+server.once('error', (error: NodeJS.ErrnoException) => {
+  console.error(
+    error.code === 'EADDRINUSE'
+      ? `port ${flags.port} is in use by another program; choose another with --port (0: any free one)`
+      : error.message,
+  );
+  process.exitCode = 1;
+});
 server.listen(Number(flags.port), '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo;
   console.log(`serving ${MODEL} of run ${sampler.runId} at http://127.0.0.1:${port}/v1`);

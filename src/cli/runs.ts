@@ -107,12 +107,15 @@ export function listText(runs: readonly RunSummary[], total: number): string {
     run.project,
     run.name,
     run.status,
-    run.steps,
+    run.lastStep,
     valueText(run.last['train/loss']?.value),
     formatDuration((run.endedAt ?? run.updatedAt) - run.startedAt),
     new Date(run.startedAt).toISOString().replace('T', ' ').slice(0, 19),
   ]);
-  const text = table(['id', 'project', 'name', 'status', 'steps', 'loss', 'duration', 'started (UTC)'], rows);
+  const text = table(
+    ['id', 'project', 'name', 'status', 'last step', 'loss', 'duration', 'started (UTC)'],
+    rows,
+  );
   return total > runs.length ? `${text}\n${runs.length} of ${total} runs; --limit shows more` : text;
 }
 
@@ -124,7 +127,9 @@ export function showText(run: RunDetail): string {
     ['started', new Date(run.startedAt).toISOString()],
     ['ended', run.endedAt === null ? '-' : new Date(run.endedAt).toISOString()],
     ['attempt', String(run.attempt)],
-    ['steps', `${run.steps}, last ${run.lastStep ?? '-'}`],
+    ['last step', String(run.lastStep ?? '-')],
+    // of all ranks, those of validations too
+    ['step records', String(run.steps)],
     ['not finite', String(run.nonFinite)],
   ];
   const parts = [facts.map(([name, value]) => `${name.padEnd(12)}${value}`).join('\n')];

@@ -100,7 +100,7 @@ describe('the command on a hub', () => {
 
   it('lists runs as a table and as JSON', async () => {
     const { out } = await run(['runs', 'list', '--hub', page]);
-    expect(out.split('\n')[0]).toMatch(/^id +project +name +status +steps/);
+    expect(out.split('\n')[0]).toMatch(/^id +project +name +status +last step/);
     expect(out).toMatch(/run-1 +cli-test +one +finished/);
     const json = JSON.parse((await run(['runs', 'list', '--hub', page, '--json'])).out) as RunSummary[];
     expect(json.map((each) => each.id)).toEqual(['run-1']);
