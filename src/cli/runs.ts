@@ -132,7 +132,7 @@ export function showText(run: RunDetail): string {
     ['step records', String(run.steps)],
     ['not finite', String(run.nonFinite)],
   ];
-  const parts = [facts.map(([name, value]) => `${name.padEnd(12)}${value}`).join('\n')];
+  const parts = [facts.map(([name, value]) => `${name.padEnd(14)}${value}`).join('\n')];
   const pairs = (title: string, values: Record<string, unknown>) => {
     const rows = Object.entries(values).map(([key, value]) => [
       key,

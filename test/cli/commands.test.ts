@@ -14,6 +14,7 @@ let folder: string;
 let hub: ChildProcess;
 let page: string;
 let otlp: string;
+let delivery: Awaited<ReturnType<typeof run>>;
 
 function run(
   args: string[],
@@ -71,6 +72,7 @@ describe('the command on a hub', () => {
         (error) => (error ? reject(error) : resolve()),
       );
     });
+    delivery = await run(['sync', '--journal', join(folder, 'journal'), '--endpoint', otlp]);
   });
   afterAll(async () => {
     hub.kill('SIGTERM');
@@ -79,9 +81,8 @@ describe('the command on a hub', () => {
   });
 
   it('delivers what was left behind, once', async () => {
-    const first = await run(['sync', '--journal', join(folder, 'journal'), '--endpoint', otlp]);
-    expect(first.out).toContain('cli-test/one (run-1, rank 0): delivered');
-    expect(first.code).toBe(0);
+    expect(delivery.out).toContain('cli-test/one (run-1, rank 0): delivered');
+    expect(delivery.code).toBe(0);
     const again = await run(['sync', '--journal', join(folder, 'journal'), '--endpoint', otlp, '--json']);
     expect(JSON.parse(again.out)).toMatchObject({
       sent: 0,
