@@ -11,10 +11,11 @@ export interface DeltaWording {
   tone: 'good' | 'bad' | 'neutral';
 }
 
-/** The difference of two percentages is in points: `2 % up` would read as a fiftieth more. */
+/** The difference of two percentages is in points: `2 % up` would read as a fiftieth more. Two digits say enough. */
 function sizeOf(size: number, unit: DisplayUnit): string {
-  if (unit === '%') return `${formatNumber(size)} points`;
-  if (unit === 'share') return `${formatNumber(size * 100)} points`;
+  const points = (percent: number) => `${formatNumber(Number(percent.toPrecision(2)))} points`;
+  if (unit === '%') return points(size);
+  if (unit === 'share') return points(size * 100);
   return formatQuantity(size, unit);
 }
 

@@ -112,7 +112,7 @@ function barsOf(buckets: readonly Bucket[], histogram: Histogram | undefined) {
       buckets.length === 0
         ? { x: [], ys: [] }
         : { x: [...rows, buckets.length], ys: [[...buckets.map((bucket) => bucket.share), null]] },
-    lines: [{ label: 'share of requests', color: 0, fill: 0.35, width: 1 }],
+    lines: [{ label: 'share', color: 0, fill: 0.35, width: 1 }],
   };
 }
 
