@@ -31,6 +31,8 @@ const WAIT_FOR_START = 10_000;
 const TICK_MS = 1000;
 /** A run that has ended and is everywhere is let go after so long; it may be resumed. */
 const LET_GO_AFTER = 60_000;
+/** A run without an end, of which nothing has come for so long, is ended as killed in its trackers. */
+const INTERRUPTED_AFTER = 10 * 60_000;
 /** A run of which nothing has come for so long is not under way. */
 const SILENT_AFTER = 60_000;
 
@@ -258,9 +260,25 @@ export class TrackerBridge {
           forwarders.kick();
         }
         forwarders.save();
+        if (!spool.ended && spool.head >= 0 && now - forwarded.lastAt >= INTERRUPTED_AFTER) {
+          void this.#interrupt(forwarded, forwarded.lastAt);
+          forwarded.lastAt = now;
+        }
         if (spool.ended && now - forwarded.lastAt >= LET_GO_AFTER && forwarders.settled)
           void this.#release(runId, rank, forwarded);
       }
+    }
+  }
+
+  /** A run of which nothing comes any more is not left running in its trackers; should it go on, it is opened again. */
+  async #interrupt({ spool, forwarders }: Forwarded, time: number): Promise<void> {
+    try {
+      // a number that no sender uses
+      const seq = -2 - spool.head;
+      await spool.append([{ seq, entry: { records: [], end: { status: 'killed', summary: {}, time } } }]);
+      forwarders.kick();
+    } catch (error) {
+      this.#log('warn', `An interrupted run could not be ended in its trackers: ${messageOf(error)}`);
     }
   }
 

@@ -229,6 +229,29 @@ describe('a run that the hub receives', () => {
     expect(records).toMatchObject([{ sample: 0 }, { sample: 1, values: { 'system/cpu_percent': 50 } }]);
   });
 
+  it('of which nothing comes any more is ended there as killed, and goes on there when it goes on', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const place = new Place();
+    const bridge = bridgeOf(place.options('one'));
+    await bridge.take(request([start(), step(1)]));
+    await bridge.drain(LONG);
+    clock += 9 * 60_000;
+    vi.advanceTimersByTime(1000);
+    await bridge.drain(LONG);
+    const [sink] = place.sinks;
+    expect(sink?.closed).toEqual([]);
+    clock += 60_000;
+    vi.advanceTimersByTime(1000);
+    await vi.waitFor(async () => {
+      await bridge.drain(LONG);
+      expect(sink?.closed).toEqual([{ status: 'killed', summary: {} }]);
+    });
+    await bridge.take(request([step(2), end(3)]));
+    await bridge.drain(LONG);
+    expect(place.steps).toEqual([1, 2]);
+    expect(sink?.closed.map(({ status }) => status)).toEqual(['killed', 'finished']);
+  });
+
   it('of further ranks goes there only when that is asked for', async () => {
     const first = new Place();
     const all = new Place();
