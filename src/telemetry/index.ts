@@ -13,6 +13,7 @@ export { BoundCounter, BoundGauge, BoundHistogram, BoundUpDownCounter } from './
 export { InstrumentProducer, type InstrumentProducerOptions } from './instruments/producer.ts';
 export { Instrument, InstrumentRegistry, instruments } from './instruments/registry.ts';
 export { createEventExporter } from './delivery/otlp-event-exporter.ts';
+export { EnvironmentReader } from './settings/environment-reader.ts';
 export { startDiagnostics } from './settings/diagnostics.ts';
 export { packageVersion } from './package-version.ts';
 export { currentTelemetry, startTelemetry } from './start.ts';

@@ -1,5 +1,6 @@
 import { diag } from '@opentelemetry/api';
-import { DURATION_FORMAT, ENV, type EnvironmentVariable, parseDuration } from '../../conventions/index.ts';
+import { DURATION_FORMAT, ENV, parseDuration } from '../../conventions/index.ts';
+import { EnvironmentReader } from '../../telemetry/index.ts';
 
 /** Objectives of a request, in milliseconds; one that is left out is not asked for. */
 export interface ServiceObjectives {
@@ -92,31 +93,27 @@ function positive(name: string, value: string | number): number {
   return milliseconds;
 }
 
-function fromEnvironment(environment: NodeJS.ProcessEnv): ServingSettings {
-  const text = (variable: EnvironmentVariable): string =>
-    environment[variable.name]?.trim() || variable.default;
-  const duration = (variable: EnvironmentVariable): number | undefined => {
-    const value = text(variable);
-    if (value === '') return undefined;
-    const parsed = parseDuration(value);
-    if (parsed !== undefined && parsed > 0) return parsed;
-    diag.warn(
-      `llm-otel: ${variable.name} is not ${DURATION_FORMAT} above zero; ${variable.default === '' ? 'it is ignored' : `${variable.default} is used`}.`,
-    );
-    return variable.default === '' ? undefined : parseDuration(variable.default);
-  };
-  const ttft = duration(ENV.sloTtft);
-  const tpot = duration(ENV.sloTpot);
-  const total = duration(ENV.sloDuration);
+function fromEnvironment(variables: NodeJS.ProcessEnv): ServingSettings {
+  const environment = new EnvironmentReader(variables, (message) => diag.warn(`llm-otel: ${message}`));
   const objectives: ServiceObjectives = {};
-  if (ttft !== undefined) objectives.timeToFirstToken = ttft;
-  if (tpot !== undefined) objectives.timePerOutputToken = tpot;
-  if (total !== undefined) objectives.requestDuration = total;
+  for (const [name, variable] of OBJECTIVE_VARIABLES) {
+    const milliseconds = environment.milliseconds(variable.name, undefined);
+    if (milliseconds !== undefined) objectives[name] = milliseconds;
+  }
   return {
-    provider: text(ENV.providerName),
-    modelRunId: text(ENV.modelRunId) || undefined,
-    captureContent: /^(1|true|yes|on)$/i.test(text(ENV.captureContent)),
-    maxGeneration: duration(ENV.maxGeneration) ?? 600_000,
+    provider: environment.text(ENV.providerName.name) ?? ENV.providerName.default,
+    modelRunId: environment.text(ENV.modelRunId.name),
+    captureContent: environment.flag(ENV.captureContent.name),
+    maxGeneration: environment.milliseconds(
+      ENV.maxGeneration.name,
+      parseDuration(ENV.maxGeneration.default),
+    ) as number,
     objectives: Object.keys(objectives).length > 0 ? objectives : undefined,
   };
 }
+
+const OBJECTIVE_VARIABLES = [
+  ['timeToFirstToken', ENV.sloTtft],
+  ['timePerOutputToken', ENV.sloTpot],
+  ['requestDuration', ENV.sloDuration],
+] as const;

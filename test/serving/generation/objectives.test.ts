@@ -1,3 +1,4 @@
+import { diag } from '@opentelemetry/api';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ATTR, METRIC } from '../../../src/conventions/index.ts';
 import { meetsObjectives } from '../../../src/serving/generation/objectives.ts';
@@ -86,10 +87,21 @@ describe('settings', () => {
       objectives,
     });
   });
-  it('fall back when a variable cannot be read', () => {
-    resetServingSettings({ LLM_OTEL_SLO_TTFT: 'soon', LLM_OTEL_MAX_GENERATION: '-3' });
+  it('fall back when a variable cannot be read, and say so', () => {
+    const warned: string[] = [];
+    const warn = (message: string) => void warned.push(message);
+    diag.setLogger({ error: warn, warn, info: () => {}, debug: () => {}, verbose: () => {} });
+    resetServingSettings({
+      LLM_OTEL_SLO_TTFT: 'soon',
+      LLM_OTEL_MAX_GENERATION: '-3',
+      LLM_OTEL_CAPTURE_CONTENT: 'maybe',
+    });
+    diag.disable();
     expect(servingSettings().objectives).toBeUndefined();
     expect(servingSettings().maxGeneration).toBe(600_000);
+    expect(servingSettings().captureContent).toBe(false);
+    for (const fault of ['SLO_TTFT="soon"', 'MAX_GENERATION="-3"', 'CAPTURE_CONTENT="maybe"'])
+      expect(warned.join('\n')).toContain(`LLM_OTEL_${fault}`);
   });
   it('refuse a wrong duration from code and keep what was', () => {
     configureServing({ slo: { requestDuration: 10_000 } });
