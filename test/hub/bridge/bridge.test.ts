@@ -293,20 +293,26 @@ describe('a tracker that is down', () => {
     expect(sick.sinks.at(-1)?.closed).toHaveLength(1);
   });
 
-  it('gets nothing torn: a spool whose end was half written is cut, and what is sent again is whole', async () => {
-    const place = new Place();
-    place.down = true;
-    const first = bridgeOf(place.options('one'));
-    await first.take(request([start(), step(1)]));
-    await first.stop();
-    const [run] = readdirSync(dir);
-    appendFileSync(join(dir, run ?? '', '0', 'entries.bin'), Buffer.from([40, 0, 0, 0, 1, 2, 3, 4, 5]));
-    place.down = false;
-    const second = bridgeOf(place.options('one'));
-    await second.take(request([step(2)]));
-    await second.drain(LONG);
-    expect(place.steps).toEqual([1, 2]);
-  });
+  it.each([
+    ['half written', Buffer.from([40, 0, 0, 0, 1, 2, 3, 4, 5])],
+    ['damaged', Buffer.from([3, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7])],
+  ])(
+    'gets nothing torn: the end of a spool that is %s is cut, and what is sent again is whole',
+    async (_, end) => {
+      const place = new Place();
+      place.down = true;
+      const first = bridgeOf(place.options('one'));
+      await first.take(request([start(), step(1)]));
+      await first.stop();
+      const [run] = readdirSync(dir);
+      appendFileSync(join(dir, run ?? '', '0', 'entries.bin'), end);
+      place.down = false;
+      const second = bridgeOf(place.options('one'));
+      await second.take(request([step(2)]));
+      await second.drain(LONG);
+      expect(place.steps).toEqual([1, 2]);
+    },
+  );
 });
 
 describe('a run that is over and everywhere', () => {

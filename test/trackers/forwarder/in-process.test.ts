@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -140,6 +140,24 @@ describe('a run with trackers of its own', () => {
     await second.run.finish();
     expect(sinks[1]?.opened[0]).toMatchObject({ run: { id: first.run.id, attempt: 2 }, state: { taken: 1 } });
     expect(sinks.map(({ steps }) => steps)).toEqual([[0], [1]]);
+  });
+
+  it('does not use a number again that a tracker has, though a power cut took its record from the disk', async () => {
+    const journalDir = temporaryFolder();
+    const sinks: RecordingSink[] = [];
+    const trackers: TrackerOptions[] = [
+      { sink: () => sinks[sinks.push(new RecordingSink()) - 1] as RecordingSink },
+    ];
+    const { run: first } = await startTestRun({ journalDir, exporter: false, trackers });
+    first.step({ a: 1 });
+    await first.finish('killed');
+    const file = join(rankFolder(journalDir, first.id, 0), 'sinks.json');
+    const kept = readFileSync(file, 'utf8');
+    writeFileSync(file, kept.replace('"seq":2', '"seq":7'));
+    const { run: second } = await startTestRun({ journalDir, exporter: false, trackers, resume: first.id });
+    second.step({ a: 2 });
+    await second.finish();
+    expect(sinks[1]?.records).toMatchObject([{ kind: 'step', seq: 9, values: { a: 2 } }]);
   });
 
   it('is not stopped by options that make no sense for one: told, and left out', async () => {
