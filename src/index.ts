@@ -11,7 +11,13 @@
 export {
   startTelemetry,
   currentTelemetry,
+  type Attachment,
+  type Drops,
+  type EventExporter,
+  type EventExporterOptions,
+  type InstrumentRegistry,
   type Telemetry,
+  type TelemetryMode,
   type TelemetryOptions,
 } from './telemetry/index.ts';
 export * from './training/index.ts';
@@ -19,10 +25,16 @@ export * from './serving/index.ts';
 export {
   energyMeter,
   type EnergyMeter,
+  type GpuObserver,
+  type GpuObserverOptions,
+  type HostInventory,
   hostInventory,
+  type HostObserverOptions,
   observe,
   type ObserversOptions,
   type ProcessObserver,
+  type ProcessObserverOptions,
+  type RuntimeObserverOptions,
   startGpuObserver,
   startHostObserver,
   startObservers,

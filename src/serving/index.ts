@@ -10,13 +10,14 @@ export {
 export type {
   PerformanceThresholds,
   RateCrossed,
+  RateKind,
   SlowGeneration,
   ThresholdCrossed,
 } from './performance/thresholds.ts';
 export { type ExpressMiddleware, expressMiddleware } from './frameworks/express.ts';
-export { fastifyPlugin } from './frameworks/fastify.ts';
+export { type FastifyLike, fastifyPlugin } from './frameworks/fastify.ts';
 export { instrumentFetchHandler } from './frameworks/fetch-handler.ts';
 export { instrumentHandler } from './frameworks/handler.ts';
-export { honoMiddleware } from './frameworks/hono.ts';
+export { type HonoContextLike, honoMiddleware } from './frameworks/hono.ts';
 export type { AdapterOptions } from './frameworks/options.ts';
 export { trackResponse } from './frameworks/track-response.ts';

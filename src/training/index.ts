@@ -5,6 +5,8 @@ export type { StepOptions, StepValues } from './values/recorder.ts';
 export type { PreferenceValues } from './values/preference.ts';
 export type { AdapterParameters } from './values/adapter.ts';
 export { type PhaseName, PHASES } from './phases.ts';
+export type { Clock } from './clock.ts';
+export type { BackOff } from './delivery/back-off.ts';
 export type { DeliveryState } from './delivery/sender.ts';
 export {
   type SyncedJournal,
@@ -21,6 +23,7 @@ export {
   readJournal,
 } from './journal/reader.ts';
 export type { JournalRecord, PlainMap, PlainValue } from './journal/record.ts';
-export type { SegmentHeader } from './journal/segment.ts';
+export type { ResourceMap, SegmentHeader } from './journal/segment.ts';
+export type { FsyncPolicy, JournalFs } from './journal/writer.ts';
 export { type ExportReport, exportJournal, sinkRecords } from './export.ts';
 export * from './tracker/index.ts';

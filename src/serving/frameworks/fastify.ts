@@ -3,7 +3,7 @@ import { type AdaptedRequest, adaptNode } from './node-exchange.ts';
 import { type AdapterOptions, observerOf } from './options.ts';
 
 /** What is used of Fastify; no dependency on it. */
-interface FastifyLike {
+export interface FastifyLike {
   addHook(
     name: 'onRequest',
     hook: (request: FastifyRequestLike, reply: FastifyReplyLike, done: (error?: Error) => void) => void,

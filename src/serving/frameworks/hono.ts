@@ -6,7 +6,7 @@ import { type AdapterOptions, observerOf } from './options.ts';
 import { WebExchange } from './web-exchange.ts';
 
 /** What is used of Hono's context; no dependency on Hono. */
-interface HonoContextLike {
+export interface HonoContextLike {
   readonly env: unknown;
   readonly req: {
     readonly raw: Request;
