@@ -128,11 +128,13 @@ export class Published {
   #tellStatistics(reader: object): void {
     const number = this.#readers.numberOf(reader);
     for (const { series, statistics } of this.#sampled) {
-      const values = statistics?.windows.take(number);
-      if (!statistics || !values) continue;
+      if (!statistics) continue;
+      const values = statistics.windows.take(number);
       for (const [statistic, entry] of statistics.entries) {
-        (entry.series as BoundGauge).set(values[statistic]);
-        entry.series.endTime = series.endTime;
+        const gauge = entry.series as BoundGauge;
+        if (values) gauge.set(values[statistic]);
+        else gauge.clear();
+        gauge.endTime = series.endTime;
       }
     }
   }

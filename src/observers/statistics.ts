@@ -31,10 +31,8 @@ export class Readers {
  */
 export class SampleWindows {
   readonly #windows: Window[] = [empty()];
-  #last = 0;
 
   add(value: number): void {
-    this.#last = value;
     for (const window of this.#windows) {
       window.count++;
       window.sum += value;
@@ -43,13 +41,15 @@ export class SampleWindows {
     }
   }
 
-  /** Of the samples since that reader's last call; without any, of the last sample. */
-  take(reader: number): SampleStatistics {
+  /**
+   * Of the samples since that reader's last call. Undefined without any: its points would carry the time of a sample
+   * that has been told of, with another value.
+   */
+  take(reader: number): SampleStatistics | undefined {
     while (this.#windows.length <= reader) this.#windows.push(empty());
     const { count, sum, min, max } = this.#windows[reader] as Window;
     this.#windows[reader] = empty();
-    if (count === 0) return { min: this.#last, mean: this.#last, max: this.#last };
-    return { min, mean: sum / count, max };
+    return count === 0 ? undefined : { min, mean: sum / count, max };
   }
 }
 

@@ -43,13 +43,15 @@ describe('samples between two exports', () => {
     expect(await collected(reader)).toEqual(values(140, 120, 130, 140));
   });
 
-  it('are the last sample where exports come more often than samples', async () => {
+  it('are a gap where an export comes without a sample: another value at the time of the last one would contradict it', async () => {
     const instruments = registry();
     const sample = sampleInto(new Published(instruments, 'test'));
     const reader = new InstrumentProducer({ registry: instruments });
     sample(100, 700);
-    await collected(reader);
-    expect(await collected(reader)).toEqual(values(700, 700, 700, 700));
+    expect(await collected(reader)).toEqual(values(700, 100, 400, 700));
+    expect(await collected(reader)).toEqual({ 'hw.power': 700 });
+    sample(200);
+    expect(await collected(reader)).toEqual(values(200, 200, 200, 200));
   });
 
   it('are told whole to each of several readers', async () => {

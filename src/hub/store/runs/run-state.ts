@@ -113,8 +113,10 @@ export function addValue(run: RunState, key: string, step: number | null, time: 
   if (state.max === null || value > (state.max.value as number)) state.max = point;
 }
 
+/** JSON would turn -0 into 0: the values of the keys are written as the text "-0" then. */
 export function writeRun(run: RunState): string {
-  return JSON.stringify({ ...run, ranks: [...run.ranks], keys: [...run.keys] });
+  const keys = [...run.keys].map(([key, state]) => [key, eachValue(state, writeZero)]);
+  return JSON.stringify({ ...run, ranks: [...run.ranks], keys });
 }
 
 export function readRun(text: string): RunState {
@@ -122,5 +124,21 @@ export function readRun(text: string): RunState {
     ranks: [number, RankState][];
     keys: [string, KeyState][];
   };
-  return { ...run, ranks: new Map(run.ranks), keys: new Map(run.keys) };
+  const keys = run.keys.map(([key, state]) => [key, eachValue(state, readZero)] as const);
+  return { ...run, ranks: new Map(run.ranks), keys: new Map(keys) };
+}
+
+function eachValue(state: KeyState, change: (point: RunValue) => RunValue): KeyState {
+  const { min, max, last } = state;
+  return { ...state, min: min && change(min), max: max && change(max), last: change(last) };
+}
+
+const NEGATIVE_ZERO = '-0' as JsonNumber;
+
+function writeZero(point: RunValue): RunValue {
+  return Object.is(point.value, -0) ? { ...point, value: NEGATIVE_ZERO } : point;
+}
+
+function readZero(point: RunValue): RunValue {
+  return point.value === NEGATIVE_ZERO ? { ...point, value: -0 } : point;
 }
