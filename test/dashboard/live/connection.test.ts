@@ -162,9 +162,20 @@ describe('the live connection', () => {
       expect(world.polls).toEqual([4, 7]);
     });
 
-    it('tries the stream again each minute, and goes back to it', async () => {
-      await world.pass(60_000);
+    it('tries the stream at once when a poll works: the hub may have been down until then', async () => {
+      await world.pass(0);
       expect(world.streams).toHaveLength(4);
+      world.stream.onOpen?.();
+      expect(state()).toBe('live');
+    });
+
+    it('tries a stream that cannot be had beside polls that work each minute, and goes back to it', async () => {
+      await world.pass(0);
+      world.stream.onError?.();
+      await world.pass(59_999);
+      expect(world.streams).toHaveLength(4);
+      await world.pass(1);
+      expect(world.streams).toHaveLength(5);
       const polled = world.polls.length;
       world.stream.onOpen?.();
       expect(state()).toBe('live');

@@ -108,7 +108,8 @@ export class LiveConnection {
         this.#retryStream(STREAM_RETRY);
       } else if (this.#failures >= TRIES_BEFORE_POLLING) {
         this.#polling = true;
-        void this.#poll(this.#life, false);
+        // Whether the hub or only its stream cannot be had is not known yet; the first poll that works finds out.
+        void this.#poll(this.#life, true);
         this.#retryStream(STREAM_RETRY);
       } else {
         this.#wait(() => this.#open());
@@ -130,7 +131,7 @@ export class LiveConnection {
     this.#handlers.update(update, missed);
   }
 
-  /** `wasDown`: the poll before failed. */
+  /** `wasDown`: the hub was not seen to answer since the stream broke. */
   async #poll(life: number, wasDown: boolean): Promise<void> {
     if (!this.#polling || life !== this.#life) return;
     let failed = false;
@@ -140,7 +141,7 @@ export class LiveConnection {
       this.#failures = TRIES_BEFORE_POLLING;
       this.#handlers.state({ kind: 'polling' });
       this.#deliver(update, false);
-      // It was the hub that could not be had, not its stream: now both may be.
+      // If it was the hub that could not be had, and not its stream alone, now both may be.
       if (wasDown) this.#retryStream(0);
     } catch {
       failed = true;
