@@ -7,11 +7,17 @@
 export class SinkUnavailable extends Error {
   /** What the tracker asked for (Retry-After), milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /** It answered, and the answer was that it failed on this very request (500): it may be what was in it. */
+  readonly failedOnRequest: boolean;
 
-  constructor(message: string, options: { retryAfterMs?: number | undefined; cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    options: { retryAfterMs?: number | undefined; failedOnRequest?: boolean; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'SinkUnavailable';
     this.retryAfterMs = options.retryAfterMs;
+    this.failedOnRequest = options.failedOnRequest ?? false;
   }
 }
 

@@ -138,6 +138,12 @@ export interface RunSink {
   /** Where it goes, for people and as the rest of the cursor's key, without credentials: a URL and a project, a folder. */
   readonly target?: string;
   readonly limits?: SinkLimits;
+  /**
+   * Records may come out of order, and for one that is missing a run may be opened again that was closed. A record on
+   * which the tracker fails by itself (`SinkUnavailable`, `failedOnRequest`) again and again, while it takes the next
+   * one, is then set aside; without this it holds up what comes after it. Default false.
+   */
+  readonly anyOrder?: boolean;
   /** Begins the run, or goes on with it when the place has it already. `context` is absent in a plain export to a file. */
   open(run: SinkRun, context?: SinkContext, signal?: AbortSignal): Promise<void>;
   /** An empty batch is a heartbeat. */

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { NO_PROGRESS, type SinkProgress } from './progress.ts';
+import type { StuckRecord } from './stuck-record.ts';
 
 /** Name of the file beside a rank's journal. */
 export const SINKS_FILE = 'sinks.json';
@@ -85,7 +86,9 @@ function read(path: string): Stored {
     return found;
   }
   const stored = (parsed as { sinks?: Record<string, Partial<StoredSink>> } | null)?.sinks ?? {};
-  for (const [key, { seq, state, samples, refused, refusedTotal, tracker }] of Object.entries(stored)) {
+  for (const [key, { seq, state, samples, refused, refusedTotal, stuck, tracker }] of Object.entries(
+    stored,
+  )) {
     if (typeof seq !== 'number') continue;
     found.sinks.set(key, {
       seq,
@@ -93,10 +96,15 @@ function read(path: string): Stored {
       samples: typeof samples === 'number' ? samples : 0,
       refused: Array.isArray(refused) ? refused : [],
       refusedTotal: typeof refusedTotal === 'number' ? refusedTotal : 0,
+      ...(isStuck(stuck) ? { stuck } : {}),
     });
     if (typeof tracker?.platform === 'string') found.trackers.set(key, tracker);
   }
   return found;
+}
+
+function isStuck(stuck: Partial<StuckRecord> | undefined): stuck is StuckRecord {
+  return [stuck?.seq, stuck?.tries, stuck?.since].every((part) => typeof part === 'number');
 }
 
 type StoredSink = SinkProgress & { tracker: TrackerDescription };

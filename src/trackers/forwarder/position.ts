@@ -1,5 +1,6 @@
 import type { SinkState } from '../sink.ts';
 import type { RefusedRecord, SinkProgress } from './progress.ts';
+import { type StuckRecord, triedAgain } from './stuck-record.ts';
 
 /** Records refused alone one after the other, none taken between, before the tracker itself is taken to be wrong. */
 const MAX_SUSPECTS = 100;
@@ -37,20 +38,43 @@ export class Position {
     return this.#suspects.length > 0;
   }
 
+  /** The next record, when the tracker itself fails on it. */
+  get stuck(): StuckRecord | undefined {
+    return this.#progress.stuck;
+  }
+
   /** The sink has everything up to `seq` (undefined: no more than before); suspects before it are given up. */
   taken(seq?: number): void {
     const suspects = this.#suspects;
     this.#suspects = [];
     if (suspects.length > 0) this.#options.onRefused(suspects);
-    const { refused, refusedTotal } = this.#progress;
+    this.#moveTo(seq ?? suspects.at(-1)?.seq ?? this.#progress.seq, suspects);
+  }
+
+  /** The record behind the cursor is passed over. */
+  setAside(record: RefusedRecord): void {
+    this.#moveTo(record.seq, [record]);
+  }
+
+  /** The tracker itself failed on the record behind the cursor, alone. */
+  failedOn(seq: number, now: number): StuckRecord {
+    const stuck = triedAgain(this.#progress.stuck, seq, now);
+    this.#progress = { ...this.#progress, stuck };
+    this.#options.onProgress(this.#progress);
+    return stuck;
+  }
+
+  #moveTo(seq: number, aside: readonly RefusedRecord[]): void {
+    const { refused, refusedTotal, stuck } = this.#progress;
     const state = this.#options.state() ?? this.#progress.state;
     // cursor, refusals and the sink's own state change as one
     this.#progress = {
-      seq: seq ?? suspects.at(-1)?.seq ?? this.#progress.seq,
+      seq,
       samples: this.#options.samples(),
-      refused: suspects.length === 0 ? refused : [...refused, ...suspects].slice(-KEPT_REFUSALS),
-      refusedTotal: refusedTotal + suspects.length,
+      refused: aside.length === 0 ? refused : [...refused, ...aside].slice(-KEPT_REFUSALS),
+      refusedTotal: refusedTotal + aside.length,
       ...(state === undefined ? {} : { state }),
+      ...(stuck === undefined || stuck.seq <= seq ? {} : { stuck }),
     };
     this.#options.onProgress(this.#progress);
   }

@@ -1,4 +1,5 @@
 import type { SinkState } from '../sink.ts';
+import type { StuckRecord } from './stuck-record.ts';
 
 /** How far one sink has a run, and what it remembers of it: one value, kept in one write. */
 export interface SinkProgress {
@@ -11,6 +12,8 @@ export interface SinkProgress {
   readonly refused: readonly RefusedRecord[];
   /** How many were refused in all. */
   readonly refusedTotal: number;
+  /** The next record, when the tracker itself fails on it. */
+  readonly stuck?: StuckRecord;
 }
 
 export interface RefusedRecord {

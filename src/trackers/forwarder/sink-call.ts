@@ -10,6 +10,8 @@ export type CallOutcome =
       readonly message: string;
       readonly retryAfterMs?: number;
       readonly timedOut?: boolean;
+      /** The tracker answered that it failed on this request. */
+      readonly failedOnRequest?: boolean;
     };
 
 /**
@@ -60,7 +62,13 @@ function outcomeOf(error: unknown): CallOutcome {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof SinkRefused) return { ok: false, kind: 'refused', message };
   if (error instanceof SinkUnauthorized) return { ok: false, kind: 'unauthorized', message };
-  if (error instanceof SinkUnavailable && error.retryAfterMs !== undefined)
-    return { ok: false, kind: 'unavailable', message, retryAfterMs: error.retryAfterMs };
-  return { ok: false, kind: 'unavailable', message };
+  if (!(error instanceof SinkUnavailable)) return { ok: false, kind: 'unavailable', message };
+  const { retryAfterMs, failedOnRequest } = error;
+  return {
+    ok: false,
+    kind: 'unavailable',
+    message,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(failedOnRequest ? { failedOnRequest } : {}),
+  };
 }

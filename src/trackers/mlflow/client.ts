@@ -108,6 +108,7 @@ export function replyError(call: Pick<HttpCall, 'method' | 'url'>, reply: HttpRe
   if (PASSING.has(status))
     return new SinkUnavailable(`MLflow answered ${where} with ${status}${said === '' ? '' : ` (${said})`}`, {
       retryAfterMs: reply.retryAfterMs,
+      failedOnRequest: status === 500,
     });
   if (status === 401)
     return new SinkUnauthorized(
