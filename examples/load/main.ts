@@ -4,22 +4,18 @@
  *
  *   node examples/load/main.ts [--url http://127.0.0.1:8000/v1] [--requests 48] [--concurrency 4] [--max-tokens 40]
  */
-import { parseArgs } from 'node:util';
+import { COUNT, readFlags } from '../flags.ts';
 import { runLoad } from './load.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    url: { type: 'string', default: 'http://127.0.0.1:8000/v1' },
-    requests: { type: 'string', default: '48' },
-    concurrency: { type: 'string', default: '4' },
-    'max-tokens': { type: 'string', default: '40' },
-  },
-});
+const flags = readFlags(
+  { url: 'http://127.0.0.1:8000/v1', requests: 48, concurrency: 4, 'max-tokens': 40 },
+  { requests: COUNT, concurrency: COUNT, 'max-tokens': COUNT },
+);
 console.table(
   await runLoad({
     url: flags.url,
-    requests: Number(flags.requests),
-    concurrency: Number(flags.concurrency),
-    maxTokens: Number(flags['max-tokens']),
+    requests: flags.requests,
+    concurrency: flags.concurrency,
+    maxTokens: flags['max-tokens'],
   }),
 );

@@ -6,15 +6,10 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { parseArgs } from 'node:util';
+import { PORT, readFlags } from '../flags.ts';
 import { Sampler } from './sampler.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    model: { type: 'string', default: './.llm-otel/model.json' },
-    port: { type: 'string', default: '8000' },
-  },
-});
+const flags = readFlags({ model: './.llm-otel/model.json', port: 8000 }, { port: PORT });
 const MODEL = 'char-lm';
 const MAX_BODY = 1 << 20;
 const MAX_QUEUE = 64;
@@ -202,7 +197,7 @@ server.once('error', (error: NodeJS.ErrnoException) => {
   );
   process.exitCode = 1;
 });
-server.listen(Number(flags.port), '127.0.0.1', () => {
+server.listen(flags.port, '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo;
   console.log(`serving ${MODEL} of run ${sampler.runId} at http://127.0.0.1:${port}/v1`);
 });

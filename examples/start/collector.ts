@@ -1,4 +1,3 @@
-import { createServer } from 'node:net';
 import {
   type Destination,
   findCollector,
@@ -7,6 +6,7 @@ import {
   planCollector,
   runCollector,
 } from 'llm-otel/collector';
+import { choosePort } from './ports.ts';
 
 /** A Collector on this machine that can be put before the hub. */
 export interface CollectorWay {
@@ -14,8 +14,10 @@ export interface CollectorWay {
     hub: string;
     token: string | undefined;
     stateDir: string;
-    /** OTLP over HTTP; undefined: any free port, for this and for the others. */
-    port: string | undefined;
+    /** OTLP over HTTP. */
+    port: number;
+    /** The other ports: the usual ones where they are free, or any. */
+    otherPorts: 'usual' | 'any';
   }): Promise<CollectorBefore>;
 }
 export interface CollectorBefore {
@@ -43,20 +45,22 @@ export async function findCollectorWay(
 async function start(
   found: { path: string; version: string },
   destinations: Destination[],
-  { hub, token, stateDir, port }: Parameters<CollectorWay['start']>[0],
+  { hub, token, stateDir, port, otherPorts }: Parameters<CollectorWay['start']>[0],
   say: (text: string) => void,
 ): Promise<CollectorBefore> {
-  const free = port === undefined ? await freePorts(4) : [];
+  const given = otherPorts === 'any' ? 0 : undefined;
+  const other = async (what: string, usual: number) =>
+    String(await choosePort({ what: `the Collector's ${what}`, given, usual }, say));
   const plan = planCollector({
     destinations,
     env: { ...process.env, LLM_OTEL_HUB_TOKEN: token },
     flags: {
       HUB_ENDPOINT: hub,
       OTELCOL_STATE: stateDir,
-      OTELCOL_HTTP_PORT: port ?? free[0],
-      OTELCOL_GRPC_PORT: free[1],
-      OTELCOL_HEALTH_PORT: free[2],
-      OTELCOL_METRICS_PORT: free[3],
+      OTELCOL_HTTP_PORT: String(port),
+      OTELCOL_GRPC_PORT: await other('OTLP over gRPC', 4317),
+      OTELCOL_HEALTH_PORT: await other('health check', 13133),
+      OTELCOL_METRICS_PORT: await other('own metrics', 8888),
     },
   });
   const running = runCollector({
@@ -88,27 +92,4 @@ async function start(
     },
     stop: () => running.stop(),
   };
-}
-
-/** Ports that were free just now. */
-async function freePorts(count: number): Promise<string[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer().once('error', reject);
-          server.listen(0, '127.0.0.1', () => resolve(server));
-        }),
-    ),
-  );
-  return Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<string>((resolve) => {
-          const address = server.address();
-          server.close(() => resolve(String(typeof address === 'object' ? address?.port : '')));
-        }),
-    ),
-  );
 }

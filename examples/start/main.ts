@@ -13,33 +13,33 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { startHub } from 'llm-otel/hub';
+import { COUNT, PORT, readFlags } from '../flags.ts';
 import { type LoadResult, runLoad } from '../load/load.ts';
 import { type CollectorWay, findCollectorWay } from './collector.ts';
+import { choosePort } from './ports.ts';
 import { startProgram } from './program.ts';
 import { compare, readRecorded, table } from './recorded.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    once: { type: 'boolean', default: false },
-    steps: { type: 'string', default: '400' },
-    requests: { type: 'string', default: '48' },
-    port: { type: 'string' },
-    'otlp-port': { type: 'string' },
-    'serve-port': { type: 'string' },
-    'data-dir': { type: 'string' },
-    'no-collector': { type: 'boolean', default: false },
-    destinations: { type: 'string', default: 'hub,file' },
+const flags = readFlags(
+  {
+    once: false,
+    steps: 400,
+    requests: 48,
+    port: undefined,
+    'otlp-port': undefined,
+    'serve-port': undefined,
+    'data-dir': '',
+    'no-collector': false,
+    destinations: 'hub,file',
   },
-});
+  { steps: COUNT, requests: COUNT, port: PORT, 'otlp-port': PORT, 'serve-port': PORT },
+);
 
 /** With --once nothing of an earlier run may be counted, and no port may be in the way. */
 const temporary =
-  flags.once && flags['data-dir'] === undefined ? mkdtempSync(join(tmpdir(), 'llm-otel-demo-')) : undefined;
-const dataDir = temporary ?? flags['data-dir'] ?? './.llm-otel';
-const port = (given: string | undefined, usual: number) =>
-  given === undefined ? (flags.once ? 0 : usual) : Number(given);
+  flags.once && flags['data-dir'] === '' ? mkdtempSync(join(tmpdir(), 'llm-otel-demo-')) : undefined;
+const dataDir = temporary ?? (flags['data-dir'] || './.llm-otel');
 const example = (path: string) => new URL(`../${path}`, import.meta.url).pathname;
 
 const stop = new AbortController();
@@ -47,11 +47,15 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 const say = (text: string) => console.log(`[demo] ${text}`);
 
+const ports = await choosePorts().catch((error: Error) => {
+  say(`${error.message}; stop it, or choose another port (0: any free one)`);
+  process.exit(1);
+});
 const way = flags['no-collector'] ? undefined : await findWay();
 
 const hub = await startHub({
-  port: port(flags.port, 4319),
-  otlpPort: way ? false : port(flags['otlp-port'], 4318),
+  port: ports.hub,
+  otlpPort: way ? false : ports.otlp,
   dataDir,
   log: (level, message) => level !== 'info' && say(`hub ${level}: ${message}`),
 }).catch((error: Error) => {
@@ -64,7 +68,8 @@ const collector = await way
     hub: hub.url,
     token: hub.token,
     stateDir: join(dataDir, 'collector'),
-    port: flags['otlp-port'] === '0' ? undefined : (flags['otlp-port'] ?? (flags.once ? undefined : '4318')),
+    port: ports.otlp,
+    otherPorts: flags.once ? 'any' : 'usual',
   })
   .catch(async (error: Error) => {
     say(`the Collector cannot start (--no-collector goes without): ${error.message}`);
@@ -80,6 +85,19 @@ const env = {
   LLM_OTEL_SLO_TTFT: '500ms',
   LLM_OTEL_SLO_DURATION: '10s',
 };
+
+async function choosePorts() {
+  const choose = (what: string, name: 'port' | 'otlp-port' | 'serve-port', usual: number) =>
+    choosePort(
+      { what: `${what}, --${name}`, given: flags[name] ?? (flags.once ? 0 : undefined), usual },
+      say,
+    );
+  return {
+    hub: await choose('the page', 'port', 4319),
+    otlp: await choose('OTLP', 'otlp-port', 4318),
+    serve: await choose('the model', 'serve-port', 8000),
+  };
+}
 
 /** A Collector that can be used; without one it is said how to get it. */
 async function findWay(): Promise<CollectorWay | undefined> {
@@ -99,7 +117,7 @@ async function demonstrate(): Promise<number> {
   const model = join(dataDir, 'model.json');
   const training = startProgram(
     'train',
-    [example('train-char-lm/train.ts'), '--steps', flags.steps, '--out', model],
+    [example('train-char-lm/train.ts'), '--steps', String(flags.steps), '--out', model],
     {
       env: { ...env, OTEL_SERVICE_NAME: 'train-char-lm' },
       signal: stop.signal,
@@ -111,6 +129,7 @@ async function demonstrate(): Promise<number> {
   if (trained !== 0) throw new Error(`training ended with exit code ${trained}`);
 
   say('serving it, OpenAI-style ...');
+  const demonstrated = { runId, since: Date.now() };
   const serving = startProgram(
     'serve',
     [
@@ -120,7 +139,7 @@ async function demonstrate(): Promise<number> {
       '--model',
       model,
       '--port',
-      String(port(flags['serve-port'], 8000)),
+      String(ports.serve),
     ],
     {
       env: { ...env, OTEL_SERVICE_NAME: 'serve-char-lm', LLM_OTEL_MODEL_RUN_ID: runId },
@@ -132,7 +151,7 @@ async function demonstrate(): Promise<number> {
   say(`sending ${flags.requests} requests, some given up half-way, some wrong ...`);
   const load: LoadResult = await runLoad({
     url,
-    requests: Number(flags.requests),
+    requests: flags.requests,
     concurrency: 4,
     maxTokens: 40,
     signal: stop.signal,
@@ -140,13 +159,11 @@ async function demonstrate(): Promise<number> {
 
   if (!flags.once) {
     // The last numbers leave the server with its next export.
-    const seen = await readRecorded(hub.url, runId, {
+    const seen = await readRecorded(hub.url, demonstrated, {
       until: (r) => r.requests.total >= load.sent,
       signal: stop.signal,
     });
-    console.log(
-      `\n${table(compare({ steps: Number(flags.steps), records: Number(recorded), load }, seen), seen)}\n`,
-    );
+    console.log(`\n${table(compare({ steps: flags.steps, records: Number(recorded), load }, seen), seen)}\n`);
     say(`the hub: ${hub.pageUrl}   the model: ${url}   Ctrl-C ends both`);
     await serving.ended;
     return 0;
@@ -154,8 +171,8 @@ async function demonstrate(): Promise<number> {
   serving.terminate();
   await serving.ended;
   await collector?.delivered(stop.signal);
-  const seen = await readRecorded(hub.url, runId);
-  const rows = compare({ steps: Number(flags.steps), records: Number(recorded), load }, seen);
+  const seen = await readRecorded(hub.url, demonstrated);
+  const rows = compare({ steps: flags.steps, records: Number(recorded), load }, seen);
   console.log(`\n${table(rows, seen)}\n`);
   const wrong = rows.filter((row) => row.source !== row.hub);
   say(

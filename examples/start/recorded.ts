@@ -32,24 +32,30 @@ async function get<T>(hub: string, path: string): Promise<T> {
   return (await response.json()) as T;
 }
 
+/** Which run, and from when on the requests are counted, ms since the epoch: the data may hold earlier demonstrations. */
+export interface Demonstrated {
+  runId: string;
+  since: number;
+}
+
 /** Reads everything; with `until`, again (once a second, a minute at most) until it holds. */
 export async function readRecorded(
   hub: string,
-  runId: string,
+  demonstrated: Demonstrated,
   wait?: { until: (recorded: Recorded) => boolean; signal: AbortSignal },
 ): Promise<Recorded> {
   const deadline = Date.now() + 60_000;
   for (;;) {
-    const recorded = await readOnce(hub, runId);
+    const recorded = await readOnce(hub, demonstrated);
     if (!wait || wait.until(recorded) || Date.now() > deadline || wait.signal.aborted) return recorded;
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
 }
 
-async function readOnce(hub: string, runId: string): Promise<Recorded> {
+async function readOnce(hub: string, { runId, since }: Demonstrated): Promise<Recorded> {
   const run = await get<RunDetail>(hub, `/api/runs/${runId}`);
   const loss = await get<SeriesResponse>(hub, `/api/runs/${runId}/series?key=train/loss&x=step&maxPoints=0`);
-  const summary = await get<PerformanceSummary>(hub, '/api/summary?minutes=60');
+  const summary = await get<PerformanceSummary>(hub, `/api/summary?from=${since}`);
   const mean = (values: unknown[]) =>
     values.map(Number).reduce((a, b) => a + b, 0) / Math.max(1, values.length);
   return {
@@ -62,16 +68,16 @@ async function readOnce(hub: string, runId: string): Promise<Recorded> {
       errors: summary.requests.error,
       aborted: summary.requests.aborted,
     },
-    tokens: await tokensOfSpans(hub),
+    tokens: await tokensOfSpans(hub, since),
     summary,
   };
 }
 
 /** A request that was given up has no usage to compare with: only whole ones are summed. */
-async function tokensOfSpans(hub: string): Promise<{ input: number; output: number }> {
+async function tokensOfSpans(hub: string, since: number): Promise<{ input: number; output: number }> {
   const { traces } = await get<{ traces: TraceSummary[] }>(
     hub,
-    '/api/traces?name=chat&service=serve-char-lm&limit=1000',
+    `/api/traces?name=chat&service=serve-char-lm&limit=1000&from=${since}`,
   );
   const tokens = { input: 0, output: 0 };
   for (const { traceId } of traces) {

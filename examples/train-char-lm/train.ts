@@ -7,24 +7,18 @@
  * Telemetry goes to OTEL_EXPORTER_OTLP_ENDPOINT (default http://127.0.0.1:4318).
  */
 import { setImmediate } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { init, jit, type numpy as np, tree } from '@jax-js/jax';
 import { startRun } from 'llm-otel/training';
+import { COUNT, readFlags } from '../flags.ts';
 import { saveCheckpoint } from './checkpoint.ts';
 import { drawBatch, readText, seededRandom, Vocabulary } from './data.ts';
 import { compileTrainStep, crossEntropy, initialState, type Parameters } from './model.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    steps: { type: 'string', default: '400' },
-    out: { type: 'string', default: './.llm-otel/model.json' },
-    layers: { type: 'string', default: '1' },
-    name: { type: 'string', default: 'char-lm' },
-    'learning-rate': { type: 'string', default: '0.003' },
-  },
-});
-const steps = Number(flags.steps);
-const peak = Number(flags['learning-rate']);
+const flags = readFlags(
+  { steps: 400, out: './.llm-otel/model.json', layers: 1, name: 'char-lm', 'learning-rate': 0.003 },
+  { steps: COUNT, layers: { from: 1, to: 24 }, 'learning-rate': { from: 0, to: 1, whole: false } },
+);
+const { steps, layers, 'learning-rate': peak } = flags;
 const batch = 16;
 const stepsPerEpoch = 200;
 const warmup = 20;
@@ -34,7 +28,7 @@ const vocabulary = new Vocabulary(readText());
 const data = vocabulary.encode(readText());
 const split = Math.floor(data.length * 0.95);
 const [trainData, heldOut] = [data.subarray(0, split), data.subarray(split)];
-const shape = { vocabulary: vocabulary.size, context: 32, width: 64, heads: 4, layers: Number(flags.layers) };
+const shape = { vocabulary: vocabulary.size, context: 32, width: 64, heads: 4, layers };
 const random = seededRandom(1);
 const state = initialState(shape, random);
 const parameters = (tree.leaves(tree.ref(state.parameters)) as { shape: number[]; dispose(): void }[])
