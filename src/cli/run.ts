@@ -41,7 +41,9 @@ interface RunOptions {
 /** What `monitoring.yaml` says about recording, as the variables that the recording side reads. */
 export function configEnvironment(config: Partial<Monitoring>): Record<string, string> {
   const { slo, routes, provider_name: provider, capture_content: content } = config.serving ?? {};
+  const console = config.experiment_tracking?.capture_console;
   const values: [name: string, value: string | undefined][] = [
+    [ENV.captureConsole.name, console === undefined ? undefined : String(console)],
     [ENV.sloTtft.name, slo?.time_to_first_token === undefined ? undefined : `${slo.time_to_first_token}ms`],
     [
       ENV.sloTpot.name,

@@ -82,6 +82,7 @@ const TRACKER_MODES = ['online', 'offline', 'disabled'] as const;
 const experimentTracking = section({
   platform: oneOf(...PLATFORMS, 'multi'),
   platforms: v.array(oneOf(...PLATFORMS), `expected a list of ${PLATFORMS.join(', ')}`),
+  capture_console: flag,
   wandb: section({
     ...eachTracker,
     project: text,
@@ -98,7 +99,7 @@ const experimentTracking = section({
     api_key: secret,
     base_url: url,
     dir: text,
-    console: flag,
+    console: v.union([flag, oneOf('wrap', 'off')], 'expected true, false, wrap or off'),
     alerts: oneOf('info', 'warning', 'error', 'none'),
     max_artifact_bytes: count,
   }),

@@ -21,6 +21,11 @@ export const ENV = {
     '',
     'Id of the training run: the same for all ranks of a job, and for a job that goes on after a crash',
   ),
+  captureConsole: variable(
+    'LLM_OTEL_CAPTURE_CONSOLE',
+    'false',
+    'Give what a training program prints to its trackers, line by line',
+  ),
   httpServer: variable(
     'LLM_OTEL_HTTP_SERVER',
     'diagnostics-channel',

@@ -34,6 +34,8 @@ export interface Tracker {
   readonly selection: Selection;
   readonly onSinkError: 'spool' | 'warn' | 'throw';
   readonly ranks: 'first' | 'all';
+  /** It was told to have what the program prints (`console: 'wrap'`), which must then be captured. */
+  readonly wantsConsole?: boolean;
   /** What it takes to make it again in another process; undefined for a sink of the program's own. No secrets. */
   readonly description?: TrackerDescription;
   /** A sink for one rank of a run; undefined when the platform is switched off. */
@@ -64,6 +66,7 @@ export function readTrackers(trackers: readonly TrackerOptions[], context: Platf
     return {
       ...base,
       name: options.platform,
+      wantsConsole: 'console' in options && options.console === 'wrap',
       description: description(options),
       create: () => platform(options, context),
     };

@@ -107,6 +107,7 @@ export class RunLifecycle {
 
   async #finish(status: RunEndStatus, summary: PlainMap): Promise<DeliveryState> {
     const { instruments, sender, trackers, finishTimeout, flushTelemetry } = this.#parts;
+    trackers?.endConsole();
     this.#end(status, summary);
     this.#parts.records.closed = true;
     const limit = { milliseconds: finishTimeout };
@@ -225,8 +226,9 @@ export class RunLifecycle {
 
   async #onExit(reason: ExitReason): Promise<void> {
     if (this.#closed) return;
-    if (!this.#finishing) this.#end(this.#statusAt(reason));
     const { sender, trackers } = this.#parts;
+    trackers?.endConsole();
+    if (!this.#finishing) this.#end(this.#statusAt(reason));
     // a receiver that is down must not hold up the end of the process: the journal has everything
     const limit = { milliseconds: 60_000, patience: 1 };
     await Promise.all([this.#delivered() ? undefined : sender?.drain(limit), trackers?.drain(limit)]);

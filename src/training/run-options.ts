@@ -61,6 +61,11 @@ export interface StartRunOptions {
    * `{platform: 'mlflow', trackingUri: 'http://127.0.0.1:5000'}` ...
    */
   trackers?: readonly TrackerOptions[];
+  /**
+   * Gives what the program prints (stdout, stderr) to the trackers that show it, line by line; W&B's page Logs,
+   * Comet's Output. Default LLM_OTEL_CAPTURE_CONSOLE, else false, unless a tracker says `console: 'wrap'`.
+   */
+  captureConsole?: boolean;
   /** A tracker's page asks for the run to stop. */
   onStopRequested?: (reason: string, tracker: string) => void;
   /** For tests: time, files, waits, instruments. */

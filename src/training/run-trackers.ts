@@ -8,6 +8,7 @@ import {
   type SinkHealth,
   type Tracker,
 } from '../trackers/index.ts';
+import { captureConsole } from './console/capture.ts';
 import { LiveForwardSource, type LiveForwardSourceOptions } from './delivery/forward-source.ts';
 import { Outbox, type QueuedRecord } from './delivery/outbox.ts';
 
@@ -27,6 +28,8 @@ export interface RunTrackersOptions extends Omit<LiveForwardSourceOptions, 'outb
   readonly sample?: () => Readonly<Record<string, number>>;
   /** Calendar milliseconds. */
   readonly now?: () => number;
+  /** Gives them what the process prints. */
+  readonly captureConsole?: boolean;
 }
 
 /**
@@ -38,6 +41,7 @@ export class RunTrackers {
   readonly #outboxes: Outbox[] = [];
   readonly #forwarders: RunForwarders;
   readonly #timer: NodeJS.Timeout;
+  readonly #console: ReturnType<typeof captureConsole> | undefined;
   #lost = 0;
 
   constructor(options: RunTrackersOptions) {
@@ -62,6 +66,19 @@ export class RunTrackers {
     });
     this.#timer = setInterval(() => this.#sample(), SYSTEM_SAMPLE_MS);
     this.#timer.unref();
+    this.#console =
+      options.captureConsole && this.#forwarders.size > 0
+        ? captureConsole((stream, line) => this.#forwarders.console(this.#now(), stream, line))
+        : undefined;
+  }
+
+  #now(): number {
+    return this.#options.now?.() ?? Date.now();
+  }
+
+  /** Nothing more of what the process prints is the run's; a line without an end is complete now. */
+  endConsole(): void {
+    this.#console?.stop();
   }
 
   /** Records that are about to be written to the journal. */
@@ -80,7 +97,7 @@ export class RunTrackers {
 
   #sample(): void {
     const values = this.#options.sample?.() ?? {};
-    if (Object.keys(values).length > 0) this.#forwarders.system(this.#options.now?.() ?? Date.now(), values);
+    if (Object.keys(values).length > 0) this.#forwarders.system(this.#now(), values);
   }
 
   drain(options: { milliseconds: number; patience?: number }): Promise<SinkHealth[]> {
@@ -111,6 +128,7 @@ export class RunTrackers {
 
   stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.endConsole();
     return this.#forwarders.stop();
   }
 

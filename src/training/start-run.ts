@@ -236,6 +236,7 @@ function assemble(inputs: AssemblyInputs) {
           backOff: options.sinkBackOff,
           sample: () => sampler.sample(),
           now: epochNow,
+          captureConsole: capturesConsole(options, env, wanted),
         });
   const lifecycle: RunLifecycle = new RunLifecycle({
     facts,
@@ -263,6 +264,18 @@ function assemble(inputs: AssemblyInputs) {
     onTrouble: tell,
   });
   return { facts, records, phases, lifecycle, monotonic, log };
+}
+
+function capturesConsole(
+  { captureConsole: given }: StartRunOptions,
+  env: AssemblyInputs['env'],
+  trackers: readonly Tracker[],
+): boolean {
+  const variable = env[ENV.captureConsole.name] || undefined;
+  return (
+    given ??
+    (variable === undefined ? trackers.some(({ wantsConsole }) => wantsConsole) : variable === 'true')
+  );
 }
 
 /** Undefined: nothing is sent (asked for, or telemetry or its logs are switched off). */

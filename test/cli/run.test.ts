@@ -41,10 +41,12 @@ describe('llm-otel run', () => {
   it('hands the recording parts of monitoring.yaml on as variables', () => {
     const { config } = parseConfig(`
 monitoring:
+  experiment_tracking: {capture_console: true, wandb: {console: wrap}}
   serving: {slo: {time_to_first_token: 500ms, request_duration: 10s}, routes: [/generate, /api/chat]}
   observers: {host: {enabled: false}, gpu: {interval: 5s}}
 `);
     expect(configEnvironment(config)).toEqual({
+      LLM_OTEL_CAPTURE_CONSOLE: 'true',
       LLM_OTEL_SLO_TTFT: '500ms',
       LLM_OTEL_SLO_DURATION: '10000ms',
       LLM_OTEL_LLM_ROUTES: '/generate,/api/chat',

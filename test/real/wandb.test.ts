@@ -15,7 +15,7 @@ import { MemorySource } from '../trackers/forwarder/memory-source.ts';
 import { contextOf, runOf, START, step } from '../trackers/wandb/records.ts';
 import { type StoredRun, WandbStandIn } from '../trackers/wandb/stand-in.ts';
 import { realPythonOrSkip } from './python-environment.ts';
-import { pythonCalls, wandbSync } from './wandb/commands.ts';
+import { ourPrinting, pythonCalls, wandbSync } from './wandb/commands.ts';
 
 const python = realPythonOrSkip('Weights & Biases') ?? '';
 
@@ -124,6 +124,26 @@ describe.skipIf(python === '')('beside the real W&B client', () => {
     expect(ours(), synced.output).toBeDefined();
     expect(ofBoth(stateOf(ours()))).toEqual(expected);
     expect(readdirSync(join(home, 'wandb', folder))).toContain('run-ours.wandb.synced');
+    expect(wandb.violations).toEqual([]);
+  });
+
+  it('what a program prints is on the page Logs as their client has it: online, and offline', async () => {
+    // the time at the front, and the order of the two streams, are of the moment
+    const logOf = (run: StoredRun): string[] =>
+      run.output.map((line) => line.replace(/\d{4}-\d\d-\d\dT[\d:.]+ /, '')).toSorted();
+    const { output } = await pythonCalls(python, wandb, home, 'print');
+    const expected = logOf(theirs());
+    expect(expected, output).toEqual(
+      ['epoch 1', '100%', 'grün 😀', 'ERROR careful', 'in pieces', 'the rest'].toSorted(),
+    );
+    const printed = await ourPrinting(wandb, home, 'online');
+    expect(printed).toMatchObject({ code: 0 });
+    expect(printed.output).toContain('in pieces\nthe rest');
+    expect(logOf(ours())).toEqual(expected);
+    wandb.runs.delete('tester/my-llm/ours');
+    await ourPrinting(wandb, home, 'offline');
+    const synced = await wandbSync(python, wandb, home, 'wandb');
+    expect(logOf(ours()), synced.output).toEqual(expected);
     expect(wandb.violations).toEqual([]);
   });
 

@@ -25,6 +25,6 @@ export interface ForwarderOptions {
   /** Monotonic and calendar milliseconds. */
   readonly monotonic?: () => number;
   readonly now?: () => number;
-  /** System samples and console lines kept while the tracker is away. Default 1000. */
+  /** System samples kept while the tracker is away. Default 1000. */
   readonly maxSideRecords?: number;
 }

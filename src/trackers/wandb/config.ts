@@ -36,8 +36,11 @@ export interface WandbOptions {
   /** No model can be watched from Node: accepted, and explained. */
   logGradients?: boolean;
   logParameters?: boolean;
-  /** Lines that the program prints, on the page Logs. Default WANDB_CONSOLE (`off`), else true. */
-  console?: boolean;
+  /**
+   * Lines that the program prints, on the page Logs. `wrap` captures them (`captureConsole` of `startRun`); `off` and
+   * false leave out what is captured; true sends it. Default WANDB_CONSOLE (`off`), else true.
+   */
+  console?: boolean | 'wrap' | 'off';
   /** Notes of at least this severity are alerts (mail, Slack); `none` for never. Default `warning`. */
   alerts?: 'info' | 'warning' | 'error' | 'none';
   /** Files of this size and more are not sent, bytes. Default 1 GiB. */
@@ -146,10 +149,20 @@ export function wandbSettings(
     resume: RESUMES[resume],
     dir: resolve(options.dir ?? variable('WANDB_DIR') ?? '.'),
     logCode: options.logCode ?? false,
-    console: options.console ?? variable('WANDB_CONSOLE') !== 'off',
+    console: sendsConsole(options.console ?? variable('WANDB_CONSOLE')),
     alerts,
     maxArtifactBytes: options.maxArtifactBytes ?? GIB,
   };
+}
+
+/** W&B's own words: `auto`, `wrap`, `wrap_raw`, `redirect` say how its client captures; here there is one way. */
+const CONSOLES = ['wrap', 'off', 'auto', 'redirect', 'wrap_raw', 'wrap_emu'];
+
+function sendsConsole(given: boolean | string | undefined): boolean {
+  if (given === undefined || typeof given === 'boolean') return given ?? true;
+  if (!CONSOLES.includes(given))
+    throw new TypeError(`W&B's console must be wrap, off, true or false, got ${JSON.stringify(given)}.`);
+  return given !== 'off';
 }
 
 function address(text: string): string {

@@ -15,6 +15,23 @@ if mode == "resume":
     run.finish()
     sys.exit(0)
 
+if mode == "print":
+    # the lines of printing.ts
+    run = wandb.init(project="my-llm", id="python", settings=wandb.Settings(console="wrap"))
+    print("epoch 1")
+    for percent in range(0, 101, 10):
+        sys.stdout.write(f"\r{percent}%")
+        # their client looks at the terminal now and then
+        time.sleep(0.01)
+    print()
+    print("grün 😀")
+    sys.stderr.write("careful\n")
+    sys.stdout.write("in ")
+    sys.stdout.write("pieces\n")
+    sys.stdout.write("the rest")
+    run.finish()
+    sys.exit(0)
+
 if mode == "system":
     run = wandb.init(project="my-llm", id="python", settings=wandb.Settings(x_stats_sampling_interval=0.2))
     # the share of a CPU is there from the second sample on

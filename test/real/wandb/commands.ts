@@ -42,6 +42,15 @@ export function pythonCalls(
   return run(python, [script, ...args], home, environment(wandb, home));
 }
 
+/** `printing.ts`: a process that prints, with our sink. */
+export function ourPrinting(wandb: WandbStandIn, home: string, mode: 'online' | 'offline'): Promise<Ran> {
+  const script = fileURLToPath(new URL('printing.ts', import.meta.url));
+  return run(process.execPath, [script, mode, join(home, `journal-${mode}`)], home, {
+    ...environment(wandb, home),
+    OTEL_SDK_DISABLED: 'true',
+  });
+}
+
 /** `wandb sync`. Its exit code is 0 whatever happened. */
 export function wandbSync(
   python: string,

@@ -444,3 +444,31 @@ describe('what survives', () => {
     expect(again.steps).toEqual([20]);
   });
 });
+
+describe('the end of a run', () => {
+  it('comes after everything that was printed and measured before it, and what comes later opens nothing', async () => {
+    const source = new MemorySource();
+    const sink = new RecordingSink('small', { maxRecords: 3 });
+    const order: string[] = [];
+    sink.before = (call) => void order.push(call);
+    const forwarder = forwarderOf(source, sink);
+    for (let line = 0; line < 10; line++) forwarder.console(line, 'stdout', `line ${line}`);
+    forwarder.system(1, { 'system/cpu_percent': 1 });
+    source.step(0, { a: 1 });
+    source.end();
+    await forwarder.drain(LONG);
+    expect(sink.records.filter(({ kind }) => kind === 'console')).toHaveLength(10);
+    expect(order.at(-1)).toBe('close');
+    forwarder.console(11, 'stdout', 'after the end');
+    forwarder.system(12, { 'system/cpu_percent': 1 });
+    const health = await forwarder.drain(LONG);
+    expect(order.filter((call) => call === 'open')).toHaveLength(1);
+    expect(order.at(-1)).toBe('close');
+    expect(health).toMatchObject({ status: 'current', dropped: 2 });
+    // a run that is resumed is opened again
+    source.entries.push({ seq: source.entries.length, size: 1, starts: true, records: [] });
+    source.step(1, { a: 2 });
+    await forwarder.drain(LONG);
+    expect(order.filter((call) => call === 'open')).toHaveLength(2);
+  });
+});
