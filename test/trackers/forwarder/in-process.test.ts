@@ -1,12 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ATTR, EVENT } from '../../../src/conventions/index.ts';
+import { ATTR } from '../../../src/conventions/index.ts';
 import { SinkRefused, SinkUnavailable, type TrackerOptions } from '../../../src/trackers/index.ts';
-import { readJournal, startRun, syncJournals } from '../../../src/training/index.ts';
+import { startRun, syncJournals } from '../../../src/training/index.ts';
 import { rankFolder } from '../../../src/training/journal/folder.ts';
 import { MemoryReceiver } from '../../training/receiver.ts';
 import { startTestRun } from '../../training/starting.ts';
@@ -239,45 +236,6 @@ describe('onSinkError: throw', () => {
 });
 
 describe('llm-otel sync', () => {
-  it('completes a tracker whose process was killed in the middle of an upload: nothing missing, nothing twice', async () => {
-    const journalDir = temporaryFolder();
-    const standIn = await mlflow();
-    let batches = 0;
-    let arrived: (() => void) | undefined;
-    const enough = new Promise<void>((resolve) => (arrived = resolve));
-    standIn.disturb = ({ path }, applied) => {
-      if (path.endsWith('log-batch') && applied && ++batches === 5) {
-        arrived?.();
-        // it has the batch, but the process never hears of it
-        child.kill('SIGKILL');
-      }
-      return undefined;
-    };
-    const program = fileURLToPath(new URL('uploading-program.ts', import.meta.url));
-    const child = spawn(process.execPath, [program, journalDir, standIn.url], {
-      env: { PATH: process.env['PATH'] ?? '', OTEL_SDK_DISABLED: 'true' },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-    const gone = once(child, 'exit');
-    await enough;
-    await gone;
-    const before = standIn.steps('train/loss').length;
-    const report = await syncJournals({ journalDir, exporter: new MemoryReceiver(), env: {} });
-    expect(report.journals).toMatchObject([
-      { interrupted: true, trackers: [{ sink: 'mlflow', status: 'current', lag: 0 }] },
-    ]);
-    const recorded: number[] = [];
-    for await (const { record } of readJournal(rankFolder(journalDir, 'killed', 0)))
-      if (record.event === EVENT.trainingStep) recorded.push(Number(record.attributes[ATTR.trainingStep]));
-    expect(recorded.length).toBeGreaterThanOrEqual(before);
-    expect(standIn.runs).toHaveLength(1);
-    expect(standIn.steps('train/loss')).toEqual(recorded);
-    expect(standIn.steps('train/x')).toEqual(recorded);
-    expect(standIn.runs[0]?.status).toBe('KILLED');
-    const again = await syncJournals({ journalDir, exporter: new MemoryReceiver(), env: {} });
-    expect(again.journals[0]?.trackers).toEqual([]);
-  });
-
   it('knows a tracker that was never reached, and keeps no secret to know it', async () => {
     const journalDir = temporaryFolder();
     const standIn = await mlflow();

@@ -14,6 +14,10 @@ type Pair = { key: string; value: string };
 /** A stand-in that remembers: runs, parameters, tags and points, by MLflow's rules for what comes twice. */
 export class MlflowStandIn {
   readonly runs: Run[] = [];
+  /** Logged models: the record that each was made for. */
+  readonly models: string[] = [];
+  /** Files by the path below the artifact root. */
+  readonly files = new Map<string, string>();
   server!: StandIn;
   /** Says what to answer instead; `undefined` for the usual. `applied`: after it has taken effect. */
   disturb: (asked: Asked, applied: boolean) => Answer | undefined = () => undefined;
@@ -46,7 +50,12 @@ export class MlflowStandIn {
     return this.disturb(asked, true) ?? answer;
   }
 
-  #apply({ path, body }: Asked): Answer | undefined {
+  #apply({ path, body, text }: Asked): Answer | undefined {
+    const file = /\/mlflow-artifacts\/artifacts\/(.*)$/.exec(path)?.[1];
+    if (file !== undefined) {
+      this.files.set(file, text);
+      return {};
+    }
     const run = this.runs.find(({ id }) => id === body['run_id']);
     switch (path.split('/').slice(-2).join('/')) {
       case 'runs/create': {
@@ -78,16 +87,34 @@ export class MlflowStandIn {
         })[])
           run?.points.add(JSON.stringify([key, timestamp, step, value]));
         return {};
+      case 'logged-models/search': {
+        const record = /llm\.run\.record` = '([^']*)'/.exec(String(body['filter']))?.[1] ?? '';
+        const index = this.models.indexOf(record);
+        return { models: index < 0 ? [] : [shownModel(index)] };
+      }
+      case 'mlflow/logged-models': {
+        const record = (body['tags'] as Pair[]).find(({ key }) => key === 'llm.run.record')?.value ?? '';
+        return { model: shownModel(this.models.push(record) - 1) };
+      }
       default:
         return undefined;
     }
   }
 }
 
+function shownModel(index: number): object {
+  return { info: { model_id: `lm${index}`, artifact_uri: `mlflow-artifacts:/7/models/lm${index}` } };
+}
+
 function shown(run: Run): object {
   const pairs = (map: Map<string, string>): Pair[] => [...map].map(([key, value]) => ({ key, value }));
   return {
-    info: { run_id: run.id, experiment_id: '7', status: run.status, artifact_uri: '' },
+    info: {
+      run_id: run.id,
+      experiment_id: '7',
+      status: run.status,
+      artifact_uri: `mlflow-artifacts:/7/${run.id}/artifacts`,
+    },
     data: { params: pairs(run.params), tags: pairs(run.tags) },
   };
 }

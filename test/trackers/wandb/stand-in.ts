@@ -43,6 +43,7 @@ export class WandbStandIn {
     body: string;
   }) => ScriptedAnswer | undefined = () => undefined;
   #server: Server | undefined;
+  #hanging: Promise<void> | undefined;
   url = '';
 
   async listen(): Promise<this> {
@@ -62,6 +63,13 @@ export class WandbStandIn {
     await new Promise((resolve) => this.#server?.close(resolve));
   }
 
+  /** Requests are heard and not answered, until the function that this gives is called. */
+  hang(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#hanging = promise;
+    return resolve;
+  }
+
   /** The only run. */
   run(): StoredRun {
     const [run, more] = this.runs.values();
@@ -73,6 +81,7 @@ export class WandbStandIn {
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const bytes = Buffer.concat(chunks);
+    await this.#hanging;
     const path = new URL(request.url ?? '/', 'http://stand-in').pathname;
     const isUpload = path.startsWith('/upload/');
     const body = isUpload ? '' : bytes.toString('utf8');
