@@ -18,6 +18,7 @@ const PARTS: readonly (readonly [
   [['otlp.'], async () => (await import('./otlp.ts')).benchOtlp],
   [['hub.'], async () => (await import('./hub.ts')).benchHub],
   [['http.', 'register.'], async () => (await import('./http.ts')).benchHttp],
+  [['sinks.'], async () => (await import('./sinks.ts')).benchSinks],
   [['ttft.'], async () => (await import('./ttft.ts')).benchTtft],
 ];
 
