@@ -48,8 +48,47 @@ export interface RunDetail extends RunSummary {
   artifacts: RunArtifact[];
   /** Records per rank: stored, highest `seq`, and how many below it are missing. */
   records: { rank: number; stored: number; highestSeq: number; missing: number; serviceInstanceId: string }[];
-  /** State of the experiment trackers that the run is forwarded to. */
-  sinks: JsonValue[];
+  /** Where each experiment tracker stands that the run is forwarded to, rank by rank. */
+  sinks: RunTracker[];
+}
+/** `in_process`: the run's own program forwards it there; the hub does not. */
+export type RunTracker =
+  | (SinkHealth & { rank: number })
+  | { sink: string; rank: number; status: 'in_process' };
+
+/**
+ * Where the forwarding of a run to one tracker stands.
+ * - `current`: the tracker has everything. `sending`: on the way.
+ * - `unavailable`: down, slow or overloaded: tried again by and by. `refusing`: it refuses every record, or the run
+ *   itself; `unauthorized`: it wants other credentials: both tried again rarely.
+ * - `given_up`: not tried any more in this process (`onSinkError: warn`, or stopped); `llm-otel sync` does.
+ */
+export type SinkStatus = 'current' | 'sending' | 'unavailable' | 'refusing' | 'unauthorized' | 'given_up';
+
+export interface SinkHealth {
+  sink: string;
+  /** Where it goes, without credentials. */
+  target: string;
+  /** Page of the run in the tracker. */
+  url: string | null;
+  status: SinkStatus;
+  /** Everything up to this `seq` was taken or set aside; -1 for nothing. */
+  acknowledged: number;
+  /** Records that the tracker does not have yet. */
+  lag: number;
+  /** Records sent by this process. */
+  sent: number;
+  /** Calls that failed and were, or will be, made again. */
+  retried: number;
+  /** Records refused for good, in all; the newest with their reasons. */
+  refused: number;
+  refusals: { seq: number; message: string }[];
+  /** System samples and console lines that were dropped, since the tracker could not take them in time. */
+  dropped: number;
+  lastError: string | null;
+  /** Milliseconds since the epoch; null for never. */
+  lastErrorAt: number | null;
+  lastSentAt: number | null;
 }
 export interface RunKey {
   key: string;

@@ -87,8 +87,30 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     records: array(
       object({ rank: whole, stored: whole, highestSeq: whole, missing: whole, serviceInstanceId: text }),
     ),
-    sinks: array(ref('JsonValue')),
+    sinks: array(ref('RunTracker')),
   }),
+  RunTracker: {
+    anyOf: [
+      object({
+        rank: whole,
+        sink: text,
+        target: text,
+        url: nullable(text),
+        status: oneOf('current', 'sending', 'unavailable', 'refusing', 'unauthorized', 'given_up'),
+        acknowledged: whole,
+        lag: whole,
+        sent: whole,
+        retried: whole,
+        refused: whole,
+        refusals: array(object({ seq: whole, message: text })),
+        dropped: whole,
+        lastError: nullable(text),
+        lastErrorAt: nullable(milliseconds),
+        lastSentAt: nullable(milliseconds),
+      }),
+      object({ rank: whole, sink: text, status: oneOf('in_process') }),
+    ],
+  },
   RunsResponse: object({ runs: array(ref('RunSummary')), total: whole }),
   SeriesResponse: object({
     run: text,

@@ -1,18 +1,18 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { EVENT } from '../../conventions/index.ts';
+import { EVENT, type RunTracker } from '../../conventions/index.ts';
 import type { OtlpRequest } from '../../otlp/model.ts';
 import {
   RunForwarders,
   type SinkBackOff,
   SinkCursorFile,
-  type SinkHealth,
   SINKS_FILE,
   SYSTEM_SAMPLE_MS,
   type Tracker,
 } from '../../trackers/index.ts';
 import { isRunEvent, readRunRecord, type RunRecord } from '../store/runs/run-record.ts';
 import { forwardedBy, sinkRun, spoolEntry } from './entry.ts';
+import { keepHealth, lastHealth } from './last-health.ts';
 import { isSpool, RunSpool, SpoolSource } from './spool.ts';
 
 export interface BridgeOptions {
@@ -92,18 +92,14 @@ export class TrackerBridge {
     await Promise.all(Array.from(byRank.values(), (records) => this.#takeRank(records)));
   }
 
-  /** Where each tracker of a run stands, rank by rank. */
-  health(runId: string): (SinkHealth & { rank: number })[] {
+  /** Where each tracker of a run stands, rank by rank; of ranks that were let go, where it stood then. */
+  health(runId: string): RunTracker[] {
     const ranks = this.#runs.get(runId);
-    if (!ranks) return [];
-    return [...ranks].flatMap(([rank, { forwarders }]) =>
-      forwarders.health().map((health) => ({ rank, ...health })),
+    const gone = lastHealth(join(this.#options.dir, folderName(runId))).filter(
+      ({ rank }) => !ranks?.has(rank),
     );
-  }
-
-  /** Trackers that the run's own process forwards to. */
-  forwardedByRun(runId: string): string[] {
-    return [...new Set([...(this.#runs.get(runId)?.values() ?? [])].flatMap(({ skipped }) => skipped))];
+    const here = [...(ranks ?? [])].flatMap(([rank, forwarded]) => healthOf(rank, forwarded));
+    return [...here, ...gone].sort((a, b) => a.rank - b.rank);
   }
 
   /** Sends what is there until the time is up; for tests and for a hub that stops. */
@@ -283,18 +279,28 @@ export class TrackerBridge {
   }
 
   /** A run that is everywhere needs no spool; should it be resumed, it is opened again. */
-  async #release(runId: string, rank: number, { spool, forwarders }: Forwarded): Promise<void> {
+  async #release(runId: string, rank: number, forwarded: Forwarded): Promise<void> {
+    const { spool, forwarders } = forwarded;
     const ranks = this.#runs.get(runId);
     ranks?.delete(rank);
     if (ranks?.size === 0) this.#runs.delete(runId);
+    const trackers = healthOf(rank, forwarded);
     await forwarders.stop();
     try {
+      keepHealth(join(this.#options.dir, folderName(runId), String(rank)), trackers);
       spool.letGo();
     } catch (error) {
       this.#log('warn', `A spool could not be let go: ${messageOf(error)}`);
     }
     spool.close();
   }
+}
+
+function healthOf(rank: number, { forwarders, skipped }: Forwarded): RunTracker[] {
+  return [
+    ...forwarders.health().map((health) => ({ rank, ...health })),
+    ...skipped.map((sink): RunTracker => ({ sink, rank, status: 'in_process' })),
+  ];
 }
 
 /** Identity of a record without a sequence number: its time, in microseconds, which senders do not repeat. */

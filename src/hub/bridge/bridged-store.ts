@@ -1,4 +1,3 @@
-import type { JsonValue } from '../../conventions/index.ts';
 import type { Store } from '../store/store.ts';
 import type { TrackerBridge } from './bridge.ts';
 
@@ -16,9 +15,7 @@ export function bridgedStore(store: Store, bridge: TrackerBridge): Store {
     },
     async run(id) {
       const run = await store.run(id);
-      if (!run) return undefined;
-      const inProcess = bridge.forwardedByRun(id).map((sink) => ({ sink, status: 'in_process' }));
-      return { ...run, sinks: [...bridge.health(id), ...inProcess] as JsonValue[] };
+      return run && { ...run, sinks: bridge.health(id) };
     },
   };
   return new Proxy(store, {

@@ -60,7 +60,7 @@ export class RunSpool {
   /** Byte offset of entry `i * MARK_EVERY` (counted from the file's first). */
   #marks: number[] = [];
   /** The newest entry ends the run. */
-  ended = false;
+  ended: boolean;
 
   /** Opens or makes the spool; a torn end is cut off. */
   constructor(dir: string) {
@@ -68,6 +68,8 @@ export class RunSpool {
     mkdirSync(dir, { recursive: true });
     this.#facts = readFacts(join(dir, FACTS));
     this.#seqs = this.#facts.seqs.map(([first, last]): Interval => [first, last]);
+    // only a spool that ends is let go
+    this.ended = this.#facts.base > 0;
     this.#file = openSync(join(dir, ENTRIES), 'a+');
     this.#scan();
   }
@@ -129,7 +131,7 @@ export class RunSpool {
     return entries;
   }
 
-  /** Everything was sent everywhere: the entries go, what is known of them stays, so that a resend is recognised. */
+  /** The run has ended and everything was sent everywhere: the entries go, what is known of them stays, so that a resend is recognised. */
   letGo(): void {
     const gone = this.#count;
     if (gone === 0) return;

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { METRIC } from '../../../src/conventions/index.ts';
+import { METRIC, type RunTracker } from '../../../src/conventions/index.ts';
 import { openApiDocument } from '../../../src/hub/api/openapi.ts';
 import { ROUTES } from '../../../src/hub/api/routes.ts';
 import type { Schema } from '../../../src/hub/api/schema.ts';
@@ -12,11 +12,29 @@ import { ask, startFakeHub } from '../running-hub.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 
+const MLFLOW: RunTracker = {
+  sink: 'mlflow',
+  rank: 0,
+  target: 'http://127.0.0.1:5000',
+  url: null,
+  status: 'refusing',
+  acknowledged: -1,
+  lag: 3,
+  sent: 0,
+  retried: 2,
+  refused: 1,
+  refusals: [{ seq: 1, message: 'too long' }],
+  dropped: 0,
+  lastError: 'too long',
+  lastErrorAt: 1000,
+  lastSentAt: null,
+};
+
 function filledStore(): FakeStore {
   const store = new FakeStore();
   const now = Date.now();
   store.details = [
-    runDetail('r1', { updatedAt: now }),
+    runDetail('r1', { updatedAt: now, sinks: [MLFLOW, { sink: 'wandb', rank: 0, status: 'in_process' }] }),
     runDetail('r2', { status: 'finished', endedAt: now }),
   ];
   store.stepSeries['r1 train/loss'] = {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, appendFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, appendFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -26,6 +26,8 @@ afterEach(async () => {
 class Place {
   readonly sinks: RecordingSink[] = [];
   down = false;
+  /** Of the run's page there. */
+  url: string | undefined;
   options(name: string, more: Partial<TrackerOptions> = {}): TrackerOptions {
     return {
       ...more,
@@ -35,7 +37,8 @@ class Place {
           if (this.down) throw new SinkUnavailable('down');
         };
         this.sinks.push(sink);
-        return sink;
+        // known once it was opened
+        return Object.assign(sink, { url: () => (sink.opened.length > 0 ? this.url : undefined) });
       },
     };
   }
@@ -269,8 +272,71 @@ describe('a run that the hub receives', () => {
     await bridge.take(request([start(), step(1)], { [ATTR.runForwarded]: 'mlflow,wandb' }));
     await bridge.drain(LONG);
     expect(one.steps).toEqual([1]);
-    expect(bridge.health('r1').map(({ sink }) => sink)).toEqual(['one']);
-    expect(bridge.forwardedByRun('r1')).toEqual(['mlflow', 'wandb']);
+    expect(bridge.health('r1')).toMatchObject([
+      { sink: 'one', rank: 0, status: 'current' },
+      { sink: 'mlflow', rank: 0, status: 'in_process' },
+      { sink: 'wandb', rank: 0, status: 'in_process' },
+    ]);
+  });
+
+  it('tells where its trackers stand, and their pages, after it was let go and by the next hub too', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const place = new Place();
+    place.url = 'http://127.0.0.1:5000/run';
+    const bridge = bridgeOf(place.options('one'));
+    await bridge.take(request([start(), step(1), end(2)], { [ATTR.runForwarded]: 'wandb' }));
+    await bridge.drain(LONG);
+    const stood = bridge.health('r1');
+    expect(stood).toMatchObject([
+      { sink: 'one', status: 'current', acknowledged: 2, sent: 2, url: place.url },
+      { sink: 'wandb', status: 'in_process' },
+    ]);
+    clock += 60_000;
+    vi.advanceTimersByTime(1000);
+    await vi.waitFor(() => expect(readdirSync(join(dir, 'r1', '0'))).toContain('health.json'));
+    expect(bridge.health('r1')).toEqual(stood);
+    await bridge.stop();
+    for (let hub = 0; hub < 2; hub++) {
+      const next = bridgeOf(place.options('one'));
+      await vi.waitFor(() =>
+        expect(next.health('r1')).toMatchObject([
+          { sink: 'one', status: 'current', acknowledged: 2, url: place.url },
+          { sink: 'wandb', status: 'in_process' },
+        ]),
+      );
+      await next.stop();
+    }
+    expect(bridgeOf().health('no such run')).toEqual([]);
+  });
+
+  it('that has ended is not ended once more by a hub that starts later and hears nothing of it', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const place = new Place();
+    const bridge = bridgeOf(place.options('one'));
+    await bridge.take(request([start(), step(1), end(2)]));
+    await bridge.drain(LONG);
+    clock += 60_000;
+    vi.advanceTimersByTime(1000);
+    await vi.waitFor(() => expect(readdirSync(join(dir, 'r1', '0'))).toContain('health.json'));
+    await bridge.stop();
+    const next = bridgeOf(place.options('one'));
+    clock += 11 * 60_000;
+    vi.advanceTimersByTime(1000);
+    await next.drain(LONG);
+    await next.stop();
+    expect(place.sinks.flatMap(({ closed }) => closed)).toEqual([
+      { status: 'finished', summary: { best: 1 } },
+    ]);
+  });
+
+  it('whose kept state is damaged still answers', async () => {
+    const place = new Place();
+    const bridge = bridgeOf(place.options('one'));
+    await bridge.take(request([start(), step(1)]));
+    writeFileSync(join(dir, 'r1', '0', 'health.json'), '[{"sink":');
+    expect(bridge.health('r1')).toHaveLength(1);
+    await bridge.stop();
+    expect(bridge.health('r1')).toEqual([]);
   });
 });
 

@@ -9,6 +9,7 @@ import { STATUS_TONE } from '../series/run-order.ts';
 import { clockOffset } from '../data/hub.ts';
 import { address, go, now, selectRun } from '../state/view.ts';
 import { durationOf, Status } from './run-list.tsx';
+import { Trackers } from './run-trackers.tsx';
 
 /** Who the shown runs are: name, status, progress; for one run also where it stands. */
 export function RunHead({ runs }: { runs: readonly RunSummary[] }) {
@@ -107,6 +108,7 @@ export function RunDetails({ run }: { run: RunSummary }) {
       <Notes run={data} />
       <Artifacts run={data} />
       <Records run={data} />
+      {data.sinks.length > 0 && <Trackers run={data} />}
     </div>
   );
 }
