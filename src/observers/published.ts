@@ -26,7 +26,9 @@ interface Statistics {
 export class Published {
   readonly #registry: InstrumentRegistry;
   readonly #scope: string;
-  readonly #entries = new Map<MetricDefinition, Map<string, Entry>>();
+  /** By part; see `begin`. */
+  readonly #parts = new Map<string, Map<MetricDefinition, Map<string, Entry>>>();
+  #entries = new Map<MetricDefinition, Map<string, Entry>>();
   readonly #readers = new Readers();
   readonly #sampled = new Set<Entry>();
   #round = 0;
@@ -38,10 +40,16 @@ export class Published {
     this.#scope = scope;
   }
 
-  /** Begins a sample that was taken at `time`; default now. */
-  begin(time: HrTime = hrTime()): void {
+  /**
+   * Begins a sample that was taken at `time`; default now. `part`: of what is not read each time; `end` takes off what
+   * the part no longer has, and leaves the others with the values and the time of their own last sample.
+   */
+  begin(time: HrTime = hrTime(), part = ''): void {
     this.#round++;
     this.#time = time;
+    let entries = this.#parts.get(part);
+    if (!entries) this.#parts.set(part, (entries = new Map()));
+    this.#entries = entries;
   }
 
   /** A gauge or an up-down counter. `attributesOf` is asked only when the key is new. */
@@ -97,8 +105,10 @@ export class Published {
 
   /** Takes everything off. */
   clear(): void {
-    this.begin();
-    this.end();
+    for (const part of this.#parts.keys()) {
+      this.begin(undefined, part);
+      this.end();
+    }
     this.#stopCollecting?.();
     this.#stopCollecting = undefined;
   }

@@ -26,6 +26,8 @@ export class Descendants {
   readonly #pageSize: number;
   readonly #known = new Map<number, Descendant>();
   #hasChildrenFiles: boolean | undefined;
+  /** Lists of the children of the root's threads: they stay open. */
+  #rootThreads: ProcFile[] | undefined;
   #cpuUser = 0;
   #cpuSystem = 0;
   #seen = false;
@@ -66,6 +68,12 @@ export class Descendants {
     }
   }
 
+  /** The threads of the process may be others by now: they are looked up again at the next `refresh`. */
+  forgetThreads(): void {
+    for (const file of this.#rootThreads ?? []) file.close();
+    this.#rootThreads = undefined;
+  }
+
   /** Undefined as long as there never was one. */
   read(): ChildrenReading | undefined {
     let residentPages = 0;
@@ -100,6 +108,7 @@ export class Descendants {
 
   close(): void {
     for (const pid of this.#known.keys()) this.#forget(pid);
+    this.forgetThreads();
   }
 
   #forget(pid: number): void {
@@ -119,13 +128,16 @@ export class Descendants {
   #lookup(): (pid: number) => readonly number[] {
     this.#hasChildrenFiles ??= bytes(`${this.#proc}/${this.#root}/task/${this.#root}/children`) !== undefined;
     if (this.#hasChildrenFiles) {
-      return (pid) =>
-        list(`${this.#proc}/${pid}/task`).flatMap((thread) =>
-          (bytes(`${this.#proc}/${pid}/task/${thread}/children`)?.toString('latin1') ?? '')
-            .split(' ')
-            .filter(Boolean)
-            .map(Number),
-        );
+      const listed = (text: string | undefined): number[] =>
+        text ? text.split(' ').filter(Boolean).map(Number) : [];
+      const threads = (pid: number): string[] =>
+        list(`${this.#proc}/${pid}/task`).map((thread) => `${this.#proc}/${pid}/task/${thread}/children`);
+      return (pid) => {
+        if (pid !== this.#root)
+          return threads(pid).flatMap((path) => listed(bytes(path)?.toString('latin1')));
+        this.#rootThreads ??= threads(pid).map((path) => new ProcFile(path));
+        return this.#rootThreads.flatMap((file) => listed(file.read()));
+      };
     }
     const children = new Map<number, number[]>();
     for (const name of list(this.#proc)) {

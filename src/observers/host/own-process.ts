@@ -10,6 +10,8 @@ export interface OwnProcess {
     | 'minorPageFault'
     | 'majorPageFault'
   >;
+  /** CPU alone: a third of the cost. */
+  cpuUsage(): { user: number; system: number };
   uptime(): number;
   residentBytes(): number;
   cwd(): string;
@@ -18,6 +20,7 @@ export interface OwnProcess {
 export const ownProcess: OwnProcess = {
   pid: process.pid,
   resourceUsage: () => process.resourceUsage(),
+  cpuUsage: () => process.cpuUsage(),
   uptime: () => process.uptime(),
   residentBytes: () => process.memoryUsage.rss(),
   cwd: () => {

@@ -1,3 +1,4 @@
+import { NamedNumbers } from './proc-numbers.ts';
 import type { MemoryReading, PagingReading, SwapReading } from './snapshot.ts';
 
 /** A number that stands after `name` at the beginning of a line; undefined when there is none. */
@@ -12,30 +13,42 @@ function field(text: string, name: string): number | undefined {
 const bytes = (kibibytes: number | undefined): number | undefined =>
   kibibytes === undefined ? undefined : kibibytes * 1024;
 
+/** Lines of /proc/meminfo that are read, in this order. */
+const MEMORY = new NamedNumbers([
+  'MemTotal:',
+  'MemFree:',
+  'MemAvailable:',
+  'Buffers:',
+  'Cached:',
+  'SReclaimable:',
+  'SwapTotal:',
+  'SwapFree:',
+]);
+
 /**
  * /proc/meminfo (`man 5 proc_meminfo`). `cached` is the page cache and the slab that can be given back; used, free,
  * buffers and cached add up to the total, as `free` shows them.
  */
-export function parseMemory(text: string): MemoryReading | undefined {
-  const total = bytes(field(text, 'MemTotal:'));
-  const free = bytes(field(text, 'MemFree:'));
+export function parseMemory(text: Buffer, length: number): MemoryReading | undefined {
+  const total = bytes(MEMORY.get(text, length, 0));
+  const free = bytes(MEMORY.get(text, length, 1));
   if (total === undefined || free === undefined) return undefined;
-  const buffers = bytes(field(text, 'Buffers:')) ?? 0;
-  const cached = (bytes(field(text, 'Cached:')) ?? 0) + (bytes(field(text, 'SReclaimable:')) ?? 0);
+  const buffers = bytes(MEMORY.get(text, length, 3)) ?? 0;
+  const cached = ((MEMORY.get(text, length, 4) ?? 0) + (MEMORY.get(text, length, 5) ?? 0)) * 1024;
   return {
     total,
     free,
-    available: bytes(field(text, 'MemAvailable:')),
+    available: bytes(MEMORY.get(text, length, 2)),
     buffers,
     cached,
     used: Math.max(0, total - free - buffers - cached),
   };
 }
 
-/** Undefined for a machine without swap. */
-export function parseSwap(text: string): SwapReading | undefined {
-  const total = bytes(field(text, 'SwapTotal:'));
-  const free = bytes(field(text, 'SwapFree:'));
+/** Of /proc/meminfo. Undefined for a machine without swap. */
+export function parseSwap(text: Buffer, length: number): SwapReading | undefined {
+  const total = bytes(MEMORY.get(text, length, 6));
+  const free = bytes(MEMORY.get(text, length, 7));
   return total && free !== undefined ? { total, free } : undefined;
 }
 
@@ -49,7 +62,7 @@ export function parsePaging(text: string): PagingReading {
   };
 }
 
-/** /proc/self/status: memory in bytes. */
+/** /proc/PID/status: memory in bytes. */
 export function parseProcessStatus(text: string): {
   residentBytes: number | undefined;
   virtualBytes: number | undefined;

@@ -1,3 +1,5 @@
+import { numberAt, numberEnd } from './proc-numbers.ts';
+
 /** Page size by the kernel's auxiliary vector (`man 3 getauxval`, AT_PAGESZ = 6); 4096 where it cannot be read. */
 export function pageSizeOf(auxv: Buffer | undefined): number {
   for (let at = 0; auxv && at + 16 <= auxv.length; at += 16) {
@@ -52,6 +54,13 @@ export function parseProcessStat(text: string): ProcessStat | undefined {
 export function parseResidentPages(text: string): number | undefined {
   const pages = Number.parseInt(text.split(' ', 2)[1] ?? '', 10);
   return Number.isFinite(pages) ? pages : undefined;
+}
+
+/** The same of bytes. */
+export function residentPages(bytes: Uint8Array, length: number): number | undefined {
+  numberAt(bytes, length, 0);
+  const pages = numberAt(bytes, length, numberEnd);
+  return pages === pages ? pages : undefined;
 }
 
 /** Context switches of /proc/PID/status. */

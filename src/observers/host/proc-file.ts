@@ -9,8 +9,13 @@ const RETRY_AFTER = 60;
  */
 const SURELY_WHOLE = 2048;
 
-/** One buffer for all files: reads are synchronous and are turned into text at once. */
+/** One buffer for all files: reads are synchronous, and what they gave is taken at once. */
 let buffer = Buffer.allocUnsafe(16 * 1024);
+
+/** What `readBytes` has read last, up to the length that it gave. */
+export function bytesRead(): Buffer {
+  return buffer;
+}
 
 /**
  * A file of /proc that is read again and again: its descriptor stays open and is read from the beginning (a third of
@@ -30,9 +35,15 @@ export class ProcFile {
   }
 
   read(): string | undefined {
+    const length = this.readBytes();
+    return length < 0 ? undefined : buffer.toString('latin1', 0, length);
+  }
+
+  /** Reads into `bytesRead()`, for what is read every second: the number of bytes, -1 when it cannot be read. */
+  readBytes(): number {
     if (this.#skip > 0) {
       this.#skip--;
-      return undefined;
+      return -1;
     }
     try {
       return this.#readAll();
@@ -45,7 +56,7 @@ export class ProcFile {
     } catch {
       this.close();
       this.#skip = RETRY_AFTER;
-      return undefined;
+      return -1;
     }
   }
 
@@ -59,7 +70,7 @@ export class ProcFile {
     this.#descriptor = undefined;
   }
 
-  #readAll(): string {
+  #readAll(): number {
     this.#descriptor ??= openSync(this.#path, 'r');
     let length = 0;
     for (;;) {
@@ -69,7 +80,7 @@ export class ProcFile {
       length += got;
       const ended =
         got === 0 || length >= this.#limit || (length === got && got < SURELY_WHOLE && got < wanted);
-      if (ended) return buffer.toString('latin1', 0, length);
+      if (ended) return length;
       if (length === buffer.length) {
         const larger = Buffer.allocUnsafe(buffer.length * 2);
         buffer.copy(larger);

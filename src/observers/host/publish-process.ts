@@ -14,9 +14,29 @@ export function publishProcess(
   before: ProcessSnapshot | undefined,
   start: HrTime,
 ): void {
-  const process = now.process;
+  publishProcessLoad(published, now, before, start);
+  publishProcessDetails(published, now, before, start);
+}
+
+/** CPU and memory of the process itself. */
+export function publishProcessLoad(
+  published: Published,
+  now: ProcessSnapshot,
+  before: ProcessSnapshot | undefined,
+  start: HrTime,
+): void {
   cpu(published, now, before, start);
-  published.sampled(METRIC.processMemoryUsage, '', process.residentBytes, none);
+  published.sampled(METRIC.processMemoryUsage, '', now.process.residentBytes, none);
+}
+
+/** The rest, and what it has started. */
+export function publishProcessDetails(
+  published: Published,
+  now: ProcessSnapshot,
+  before: ProcessSnapshot | undefined,
+  start: HrTime,
+): void {
+  const process = now.process;
   published.set(METRIC.processMemoryVirtual, '', process.virtualBytes, none);
   published.set(METRIC.processThreads, '', process.threads, none);
   published.set(METRIC.processOpenFiles, '', process.openFiles, none);
@@ -48,11 +68,12 @@ function cpu(
   start: HrTime,
   of: (snapshot: ProcessSnapshot) => CpuTimes | undefined = ({ process }) => process,
   extra: Record<string, string> = {},
+  timeOf: (snapshot: ProcessSnapshot) => number = ({ time }) => time,
 ): void {
   const times = of(now);
   const earlier = before && of(before);
   if (!times) return;
-  const elapsed = before ? ((now.time - before.time) / 1000) * now.cpuCount : 0;
+  const elapsed = before ? ((timeOf(now) - timeOf(before)) / 1000) * now.cpuCount : 0;
   for (const [mode, key] of [
     ['user', 'cpuUser'],
     ['system', 'cpuSystem'],
@@ -77,7 +98,8 @@ function children(
   if (!reading) return;
   const attributes = () => CHILDREN;
   published.set(METRIC.processChildren, '', reading.count, none);
-  cpu(published, now, before, start, ({ process }) => process.children, CHILDREN);
+  const readAt = ({ time, childrenTime = time }: ProcessSnapshot): number => childrenTime;
+  cpu(published, now, before, start, ({ process }) => process.children, CHILDREN, readAt);
   published.sampled(METRIC.processMemoryUsage, 'children', reading.residentBytes, attributes);
   published.set(METRIC.processThreads, 'children', reading.threads, attributes);
   published.set(METRIC.processOpenFiles, 'children', reading.openFiles, attributes);

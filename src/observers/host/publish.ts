@@ -1,9 +1,10 @@
 import type { HrTime } from '@opentelemetry/api';
+import { hrTime } from '@opentelemetry/core';
 import { ATTR, METRIC, type MetricDefinition } from '../../conventions/index.ts';
 import type { Published } from '../published.ts';
 import type { PressureReading } from './pressure.ts';
-import { publishProcess } from './publish-process.ts';
-import { CPU_MODES, type HostSnapshot } from './snapshot.ts';
+import { publishProcessDetails, publishProcessLoad } from './publish-process.ts';
+import { CPU_MODES, type FreshParts, type HostSnapshot } from './snapshot.ts';
 
 /** Since when the totals count. */
 export interface Starts {
@@ -11,7 +12,12 @@ export interface Starts {
   readonly process: HrTime;
 }
 
-/** Puts a snapshot into the instruments; `previous` is the one before, for shares of the time between the two. */
+const EVERYTHING: FreshParts = { details: true, slow: true };
+
+/**
+ * Puts what is new of a snapshot into the instruments; `previous` is the one before, for shares of the time between the
+ * two. What was not read anew keeps the time of its own reading.
+ */
 export function publishHost(
   published: Published,
   snapshot: HostSnapshot,
@@ -19,15 +25,31 @@ export function publishHost(
   starts: Starts,
   withProcess = true,
 ): void {
-  published.begin();
+  const { details, slow } = snapshot.fresh ?? EVERYTHING;
+  const time = hrTime();
+  published.begin(time, 'always');
   cpu(published, snapshot, previous, starts.machine);
-  memory(published, snapshot, starts.machine);
-  devices(published, snapshot, starts.machine);
+  memory(published, snapshot);
   container(published, snapshot, previous, starts.machine);
-  pressure(published, METRIC.pressureTime, snapshot.pressure, starts.machine);
-  interconnects(published, snapshot, starts.machine);
-  if (withProcess) publishProcess(published, snapshot, previous, starts.process);
+  if (withProcess) publishProcessLoad(published, snapshot, previous, starts.process);
   published.end();
+  if (details) {
+    published.begin(time, 'details');
+    load(published, snapshot);
+    devices(published, snapshot, starts.machine);
+    if (withProcess) publishProcessDetails(published, snapshot, previous, starts.process);
+    published.end();
+  }
+  if (slow) {
+    published.begin(time, 'slow');
+    paging(published, snapshot, starts.machine);
+    filesystems(published, snapshot);
+    pressure(published, METRIC.pressureTime, snapshot.pressure, starts.machine);
+    interconnects(published, snapshot, starts.machine);
+    published.set(METRIC.systemUptime, '', snapshot.uptime, none);
+    published.set(METRIC.processCount, '', snapshot.processCount, none);
+    published.end();
+  }
 }
 
 const none = () => ({});
@@ -52,17 +74,18 @@ function cpu(published: Published, now: HostSnapshot, before: HostSnapshot | und
       }
     }
   }
+}
+
+function load(published: Published, now: HostSnapshot): void {
   const [one, five, fifteen] = now.load ?? [];
   published.set(METRIC.loadAverage1m, '', one, none);
   published.set(METRIC.loadAverage5m, '', five, none);
   published.set(METRIC.loadAverage15m, '', fifteen, none);
-  published.set(METRIC.systemUptime, '', now.uptime, none);
-  published.set(METRIC.processCount, '', now.processCount, none);
 }
 
 const MEMORY_STATES = ['used', 'free', 'buffers', 'cached'] as const;
 
-function memory(published: Published, now: HostSnapshot, start: HrTime): void {
+function memory(published: Published, now: HostSnapshot): void {
   if (now.memory) {
     const { total, available } = now.memory;
     published.set(METRIC.memoryLimit, '', total, none);
@@ -87,6 +110,9 @@ function memory(published: Published, now: HostSnapshot, start: HrTime): void {
       published.set(METRIC.pagingUtilization, state, value / total, attributes);
     }
   }
+}
+
+function paging(published: Published, now: HostSnapshot, start: HrTime): void {
   if (now.paging) {
     const { pagesIn, pagesOut, faults, majorFaults } = now.paging;
     const direction = (name: string) => () => ({ [ATTR.pagingDirection]: name });
@@ -153,6 +179,9 @@ function devices(published: Published, now: HostSnapshot, start: HrTime): void {
       );
     }
   }
+}
+
+function filesystems(published: Published, now: HostSnapshot): void {
   for (const filesystem of now.filesystems) {
     const { mountpoint, type, device, size, free, available } = filesystem;
     const attributes = {

@@ -94,10 +94,25 @@ export interface ProcessSnapshot {
   readonly time: number;
   readonly cpuCount: number;
   readonly process: ProcessReading;
+  /** When `process.children` was read, on the same clock. Default `time`. */
+  readonly childrenTime?: number | undefined;
+}
+
+/**
+ * What of a sample was read for it; the rest is of a sample before. Every sample has CPU, memory, and both of this
+ * process and of its cgroup.
+ */
+export interface FreshParts {
+  /** Load, disks, networks, children, and what else there is to know of this process. */
+  readonly details: boolean;
+  /** File systems, paging, pressure, NUMA, InfiniBand, uptime and counts. */
+  readonly slow: boolean;
 }
 
 /** One sample of the machine. What could not be read is undefined or an empty list. */
 export interface HostSnapshot extends ProcessSnapshot {
+  /** Default everything. */
+  readonly fresh?: FreshParts;
   readonly cpu: CpuTimes | undefined;
   readonly load: readonly [number, number, number] | undefined;
   readonly memory: MemoryReading | undefined;

@@ -10,6 +10,7 @@ import type { OwnProcess } from '../../../src/observers/host/own-process.ts';
 const fixture = fileURLToPath(new URL('../fixtures/server', import.meta.url));
 let root: string;
 let reader: LinuxReader;
+let now: number;
 const asked: string[] = [];
 const askSpace: AskSpace = (path, answer) => {
   asked.push(path);
@@ -25,6 +26,7 @@ const own: OwnProcess = {
     minorPageFault: 9,
     majorPageFault: 1,
   }),
+  cpuUsage: () => ({ user: 1_500_000, system: 500_000 }),
   uptime: () => 60,
   residentBytes: () => 1,
   cwd: () => '/data disk/project',
@@ -34,12 +36,14 @@ beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'llm-otel-host-'));
   cpSync(fixture, root, { recursive: true });
   asked.length = 0;
+  now = 5000;
   reader = new LinuxReader({
     proc: join(root, 'proc'),
     sys: join(root, 'sys'),
     own,
     askSpace,
-    now: () => 5000,
+    now: () => now,
+    cadence: { details: 0, slow: 0 },
   });
 });
 afterEach(() => {
@@ -188,6 +192,7 @@ describe('the reader of a Linux machine', () => {
       'uptime',
       'self/io',
       'self/status',
+      'self/statm',
     ])
       rmSync(join(root, 'proc', file));
     rmSync(join(root, 'proc/self/fd'), { recursive: true });
