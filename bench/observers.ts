@@ -13,21 +13,26 @@ import { type BenchRow, benchRow, median } from './row.ts';
 
 const ROUNDS = 7;
 const SAMPLES = 300;
-/** The share of a core is measured at a higher rate, over this time, and given for one sample a second. */
-const WATCH_MS = 5000;
-const RATE = 5;
+/** As long as the slowest readings of the host take to come round. */
+const HOST_MS = 30_000;
+/** The GPUs are sampled more often, for this time, and the share is given for one sample a second. */
+const GPU_MS = 10_000;
+const GPU_RATE = 5;
+/** A program that has begun compiles for some time. */
+const SETTLE_MS = 15_000;
 
 /** Cost of the observers: of one sample, of an otherwise idle program that is observed, and of a driver that hangs. Linux only. */
 export async function benchObservers(): Promise<BenchRow[]> {
   if (process.platform !== 'linux') return [];
   const sample = await hostSample();
   const others = await otherReaders();
-  // What any wake-up costs on this machine.
-  const timer = await share('timer');
-  const host = await share('host');
+  // Beside it what any wake-up costs on this machine: a timer that does nothing.
+  const [host, timer] = await Promise.all([share('host', 1, HOST_MS), share('timer', 1, HOST_MS)]);
+  const against = { name: 'an empty timer', value: timer };
   const rows = [
     row('observer.host_sample_us', sample, 'us', 300, others.cheapest),
-    row('observer.host_core_percent', host, '% at 1 Hz', 0.02, { name: 'an empty timer', value: timer }),
+    row('observer.host_core_percent', host, '% at 1 Hz', null, against),
+    row('observer.host_over_timer_percent', host - timer, '% at 1 Hz', 0.02, against),
     ...others.rows,
   ];
   if (stubPossible) rows.push(...(await gpuRows()));
@@ -71,15 +76,20 @@ async function hostSample(): Promise<number> {
   return median(costs);
 }
 
-/** CPU of an idle program and what it has started, in percent of a core at one sample a second. */
-async function share(what: 'timer' | 'host' | 'gpu', env: Record<string, string> = {}): Promise<number> {
-  const observed = await Observed.start([what, String(1000 / RATE)], env);
-  await sleep(1000); // compiled, and past its start
+/** CPU of an idle program and what it has started, in percent of a core, for one sample a second. */
+async function share(
+  what: 'timer' | 'host' | 'gpu',
+  rate: number,
+  milliseconds: number,
+  env: Record<string, string> = {},
+): Promise<number> {
+  const observed = await Observed.start([what, String(1000 / rate)], env);
+  await sleep(SETTLE_MS);
   const before = observed.cpu();
-  await sleep(WATCH_MS);
+  await sleep(milliseconds);
   const used = observed.cpu() - before;
   await observed.end();
-  const samples = (WATCH_MS / 1000) * RATE;
+  const samples = (milliseconds / 1000) * rate;
   return (used / samples / 1e6) * 100;
 }
 
@@ -89,7 +99,10 @@ async function gpuRows(): Promise<BenchRow[]> {
   try {
     // Without the file that steers it, which it would read at every call.
     const { NVML_STUB_STATE: _, ...env } = stub.env;
-    const gpu = await share('gpu', env);
+    const [gpu, timer] = await Promise.all([
+      share('gpu', GPU_RATE, GPU_MS, env),
+      share('timer', GPU_RATE, GPU_MS),
+    ]);
     // Beside one without observers, at the same time: whatever else the machine does then hits both.
     const [hung, calm] = [await Observed.start(['gpu', '200'], stub.env), await Observed.start(['none'])];
     stub.set('hang utilization');
@@ -99,7 +112,7 @@ async function gpuRows(): Promise<BenchRow[]> {
     await calm.end();
     const exit = await hung.end();
     return [
-      row('observer.gpu8_core_percent', gpu, '% at 1 Hz', 0.1),
+      row('observer.gpu8_core_percent', gpu, '% at 1 Hz', 0.1, { name: 'an empty timer', value: timer }),
       row('observer.gpu_publish_us', await publishCost(stub.library), 'us', null),
       row('observer.gpu_hang_loop_p99_ms', delay, 'ms', null, { name: 'without observers', value: usual }),
       row('observer.gpu_hang_exit_ms', exit, 'ms', 1000),

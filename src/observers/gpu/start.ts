@@ -16,8 +16,10 @@ import { SampleDecoder, type SampleDelta } from './wire.ts';
 
 export const GPU_SCOPE = 'llm-otel.gpu';
 
-/** Intervals of a running loop without a sample after which readings are taken off. */
-const PATIENCE = 3;
+/** Intervals between two looks whether samples come. */
+const LOOK_EVERY = 3;
+/** Looks without a sample in between after which readings are taken off: the keeper has not even said that it stalls. */
+const PATIENCE = 2;
 /** NVML's own window is up to a second: more often shows nothing more. */
 const SHORTEST = 200;
 const SLOW_MS = 30_000;
@@ -107,7 +109,7 @@ class RunningGpuObserver implements GpuObserver {
     // Counts turns of this loop, not time: a program that never yields delays the samples, which are not lost.
     this.#watch = setInterval(() => {
       if (++this.#missed > PATIENCE && this.#up === true) this.#down('stalled', 'no sample came');
-    }, interval);
+    }, LOOK_EVERY * interval);
     this.#watch.unref();
   }
 

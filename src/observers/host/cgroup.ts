@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { type CgroupPaths, cgroupPaths } from './cgroup-paths.ts';
 import { Pressure, type PressureReading } from './pressure.ts';
-import { ProcFile } from './proc-file.ts';
+import { NamedNumbers } from './proc-numbers.ts';
+import { bytesRead, ProcFile } from './proc-file.ts';
 
 /** What a container (a cgroup) uses and may use. Bytes, seconds; totals since it was made. */
 export interface ContainerReading {
@@ -73,6 +74,15 @@ function once(path: string): string | undefined {
   return text;
 }
 
+/** Of cpu.stat, in this order. */
+const CPU_STAT = new NamedNumbers([
+  'usage_usec ',
+  'user_usec ',
+  'system_usec ',
+  'throttled_usec ',
+  'nr_throttled ',
+]);
+
 /** Documentation/admin-guide/cgroup-v2.rst */
 class CgroupV2 implements Cgroup {
   readonly #directories: readonly string[];
@@ -101,15 +111,16 @@ class CgroupV2 implements Cgroup {
     if (slow) this.#readSlow();
     const usage = number(this.#current.read());
     if (usage === undefined && this.#cpuLimit === undefined) return undefined; // the root: the whole machine
-    const cpu = this.#cpuStat.read();
+    const length = this.#cpuStat.readBytes();
+    const cpu = (index: number): number | undefined => CPU_STAT.get(bytesRead(), length, index);
     const limit = this.#memoryLimit;
     return {
-      cpu: scaled(field(cpu, 'usage_usec'), 1e-6),
-      cpuUser: scaled(field(cpu, 'user_usec'), 1e-6),
-      cpuSystem: scaled(field(cpu, 'system_usec'), 1e-6),
+      cpu: scaled(cpu(0), 1e-6),
+      cpuUser: scaled(cpu(1), 1e-6),
+      cpuSystem: scaled(cpu(2), 1e-6),
       cpuLimit: this.#cpuLimit,
-      throttled: scaled(field(cpu, 'throttled_usec'), 1e-6),
-      throttledPeriods: field(cpu, 'nr_throttled'),
+      throttled: scaled(cpu(3), 1e-6),
+      throttledPeriods: cpu(4),
       memory: usage,
       workingSet: workingSet(usage, this.#inactive),
       rss: this.#rss,

@@ -25,7 +25,7 @@ export interface Cadence {
   readonly filesystems: number;
   readonly rare: number;
 }
-const CADENCE: Cadence = { details: 5000, slow: 10_000, filesystems: 30_000, rare: 60_000 };
+const CADENCE: Cadence = { details: 10_000, slow: 30_000, filesystems: 30_000, rare: 60_000 };
 /** A timer fires a little early or late. */
 const SLACK = 0.05;
 
@@ -44,7 +44,7 @@ export interface LinuxReaderOptions {
   paths?: readonly string[];
   /** Put before the paths of cgroup directories; for tests. */
   cgroupRoot?: string;
-  /** Default 5, 10, 30 and 60 s; 0: with every sample. */
+  /** Default 10, 30, 30 and 60 s; 0: with every sample. */
   cadence?: Partial<Cadence>;
   now?: () => number;
 }
@@ -157,7 +157,7 @@ export class LinuxReader implements HostReader {
       processCount: this.#processCount,
       process: this.#readProcess(own),
       childrenTime: own.time,
-      container: this.#cgroup?.read(slow, memory?.total),
+      container: this.#cgroup?.read(details, memory?.total),
       pressure: was.pressure,
       numa: was.numa,
       infiniband: was.infiniband,
@@ -204,6 +204,7 @@ export class LinuxReader implements HostReader {
   #readDetails(time: number): Details {
     const files = this.#files;
     const loadavg = files.loadavg.read();
+    this.#descendants.refresh();
     return {
       time,
       load: loadavg === undefined ? undefined : parseLoad(loadavg),
@@ -222,7 +223,6 @@ export class LinuxReader implements HostReader {
     // The kernel sums it over every CPU: as dear as all the rest on a large machine.
     const vmstat = this.#files.vmstat.read();
     const descriptors = entries(`${this.#proc}/self/fd`)?.length;
-    this.#descendants.refresh();
     return {
       uptime: uptime === undefined ? undefined : parseUptime(uptime),
       paging: vmstat === undefined ? undefined : parsePaging(vmstat),
