@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import type { Monitoring } from '../config/index.ts';
-import { ENV } from '../conventions/index.ts';
+import { ATTR, ENV } from '../conventions/index.ts';
 import { OBSERVERS, type ObserverSelection, readSelection, selectionText } from '../observers/selection.ts';
 import { endpointOption } from './endpoint-option.ts';
 import { readConfig } from './hub.ts';
@@ -67,10 +68,13 @@ function selectedBy(observers: NonNullable<Partial<Monitoring>['observers']>): O
   );
 }
 
-/** The program's variables: what the user has set stays as it is. */
+/**
+ * The program's variables: what the user has set stays as it is. What the program sends, and what is observed of it from
+ * here, carry the same `llm.launch.id`.
+ */
 export function telemetryEnvironment(
   env: Readonly<NodeJS.ProcessEnv>,
-  options: { endpoint?: string | undefined; serviceName?: string | undefined },
+  options: { endpoint?: string | undefined; serviceName?: string | undefined; launchId: string },
 ): NodeJS.ProcessEnv {
   const result: NodeJS.ProcessEnv = { ...env };
   if (options.endpoint) result['OTEL_EXPORTER_OTLP_ENDPOINT'] = options.endpoint;
@@ -78,6 +82,9 @@ export function telemetryEnvironment(
   result['OTEL_EXPORTER_OTLP_PROTOCOL'] ??= 'http/protobuf';
   for (const signal of ['TRACES', 'METRICS', 'LOGS']) result[`OTEL_${signal}_EXPORTER`] ??= 'otlp';
   if (options.serviceName) result['OTEL_SERVICE_NAME'] = options.serviceName;
+  const given = env['OTEL_RESOURCE_ATTRIBUTES']?.split(',') ?? [];
+  const others = given.filter((pair) => pair.trim() !== '' && !pair.trim().startsWith(`${ATTR.launchId}=`));
+  result['OTEL_RESOURCE_ATTRIBUTES'] = [...others, `${ATTR.launchId}=${options.launchId}`].join(',');
   return result;
 }
 
@@ -125,7 +132,7 @@ async function runProgram(command: string[], options: RunOptions): Promise<numbe
   const { config } = readConfig(options.config ?? process.env[ENV.config.name], process.env);
   const env: NodeJS.ProcessEnv = {
     ...configEnvironment(config),
-    ...telemetryEnvironment(process.env, options),
+    ...telemetryEnvironment(process.env, { ...options, launchId: randomUUID() }),
   };
   const observers = sharedObservers(command, selected(env[ENV.observers.name]));
   env[ENV.observers.name] = selectionText(observers.there);

@@ -22,6 +22,8 @@ export const ATTR = {
   worldSize: 'llm.world_size',
   runAttempt: 'llm.run.attempt',
   modelRunId: 'llm.model.run_id',
+  /** On all that comes of one `llm-otel run`: the program's own telemetry, and what is observed of it from outside. */
+  launchId: 'llm.launch.id',
 
   // attributes of run events
   runSeq: 'llm.run.seq',

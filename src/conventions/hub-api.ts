@@ -48,6 +48,11 @@ export interface RunDetail extends RunSummary {
   artifacts: RunArtifact[];
   /** Records per rank: stored, highest `seq`, and how many below it are missing. */
   records: { rank: number; stored: number; highestSeq: number; missing: number; serviceInstanceId: string }[];
+  /**
+   * What metrics and spans of the run's processes have in their resource: one of these values of one of these
+   * attributes (`service.instance.id`, `llm.launch.id`).
+   */
+  processes: Record<string, string[]>;
   /** Where each experiment tracker stands that the run is forwarded to, rank by rank. */
   sinks: RunTracker[];
 }

@@ -22,7 +22,7 @@ describe('llm-otel run', () => {
   it('sets what is missing and leaves what the user has set', () => {
     const env = telemetryEnvironment(
       { OTEL_METRICS_EXPORTER: 'console', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' },
-      { serviceName: 'trainer' },
+      { serviceName: 'trainer', launchId: 'l' },
     );
     expect(env).toMatchObject({
       OTEL_METRICS_EXPORTER: 'console',
@@ -32,10 +32,20 @@ describe('llm-otel run', () => {
       OTEL_SERVICE_NAME: 'trainer',
     });
     expect(
-      telemetryEnvironment({ OTEL_EXPORTER_OTLP_ENDPOINT: 'a' }, { endpoint: 'b' })[
+      telemetryEnvironment({ OTEL_EXPORTER_OTLP_ENDPOINT: 'a' }, { endpoint: 'b', launchId: 'l' })[
         'OTEL_EXPORTER_OTLP_ENDPOINT'
       ],
     ).toBe('b');
+  });
+
+  it('names the launch in the resource attributes, beside those of the user, anew in a nested one', () => {
+    const attributes = (given?: string): string | undefined =>
+      telemetryEnvironment({ OTEL_RESOURCE_ATTRIBUTES: given }, { launchId: 'l' })[
+        'OTEL_RESOURCE_ATTRIBUTES'
+      ];
+    expect(attributes()).toBe('llm.launch.id=l');
+    expect(attributes('team=a,')).toBe('team=a,llm.launch.id=l');
+    expect(attributes('llm.launch.id=outer, team=a')).toBe(' team=a,llm.launch.id=l');
   });
 
   it('hands the recording parts of monitoring.yaml on as variables', () => {

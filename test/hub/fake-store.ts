@@ -5,7 +5,7 @@ import type {
   SpanInfo,
   TraceSummary,
 } from '../../src/conventions/index.ts';
-import { matches } from '../../src/hub/query/reading.ts';
+import { seriesFilter } from '../../src/hub/store/series-filter.ts';
 import type {
   HistogramSeries,
   NumberSeries,
@@ -16,7 +16,17 @@ import type {
 } from '../../src/hub/store/store.ts';
 
 /** What a run's detail has and its summary has not. */
-const DETAILS = ['params', 'source', 'summary', 'keys', 'notes', 'artifacts', 'records', 'sinks'] as const;
+const DETAILS = [
+  'params',
+  'source',
+  'summary',
+  'keys',
+  'notes',
+  'artifacts',
+  'records',
+  'processes',
+  'sinks',
+] as const;
 
 /** A store in memory, to test what reads through the interface. Nothing is reduced. */
 export class FakeStore implements Store {
@@ -98,11 +108,13 @@ export class FakeStore implements Store {
     });
   }
 
-  async points({ name, where, from, to, before }: Parameters<Store['points']>[0]): Promise<NumberSeries[]> {
+  async points(query: Parameters<Store['points']>[0]): Promise<NumberSeries[]> {
+    const { name, from, to, before } = query;
     this.reads.points++;
     if (this.failing) throw this.failing;
+    const wanted = seriesFilter(query);
     return this.numbers
-      .filter((series) => series.name === name && matches(series, where))
+      .filter((series) => series.name === name && wanted(series.attributes, series.resource))
       .map((series) => {
         const times = [...series.time];
         const first = times.findIndex((time) => time >= from);
@@ -121,15 +133,12 @@ export class FakeStore implements Store {
       .filter((series) => series.time.length > 0);
   }
 
-  async histograms({
-    name,
-    where,
-    from,
-    to,
-  }: Parameters<Store['histograms']>[0]): Promise<HistogramSeries[]> {
+  async histograms(query: Parameters<Store['histograms']>[0]): Promise<HistogramSeries[]> {
+    const { name, from, to } = query;
+    const wanted = seriesFilter(query);
     this.reads.histograms++;
     return this.histogramSeries
-      .filter((series) => series.name === name && matches(series, where))
+      .filter((series) => series.name === name && wanted(series.attributes, series.resource))
       .map((series) => {
         const before = series.points.filter((point) => point.time < from).slice(-1);
         const within = series.points.filter((point) => point.time >= from && point.time <= to);
@@ -275,6 +284,7 @@ export function runDetail(id: string, over: Partial<RunDetail> = {}): RunDetail 
     notes: [{ time: 1500, rank: 0, severity: 'info', text: 'hello' }],
     artifacts: [],
     records: [{ rank: 0, stored: 4, highestSeq: 3, missing: 0, serviceInstanceId: 'one' }],
+    processes: { 'service.instance.id': ['one'] },
     sinks: [],
     ...over,
   };

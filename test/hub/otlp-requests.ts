@@ -36,7 +36,12 @@ export function runEnd(seq: number, status: string, timeMs: number): LogRecord {
   return record(seq, EVENT.runEnd, timeMs, { attributes: { 'llm.run.status': status }, body: {} });
 }
 
-export function runRequest(run: string, logRecords: LogRecord[], rank = 0): Uint8Array {
+export function runRequest(
+  run: string,
+  logRecords: LogRecord[],
+  rank = 0,
+  resource: Record<string, string> = {},
+): Uint8Array {
   const attributes = {
     ...RESOURCE.attributes,
     'llm.run.id': run,
@@ -45,6 +50,7 @@ export function runRequest(run: string, logRecords: LogRecord[], rank = 0): Uint
     'llm.rank': BigInt(rank),
     'llm.world_size': 1n,
     'llm.run.attempt': 1n,
+    ...resource,
   };
   const request: LogsRequest = {
     signal: 'logs',

@@ -5,8 +5,10 @@ import {
   type MetricDefinition,
 } from '../../conventions/index.ts';
 import { aggregationsOf, queryMetric } from '../query/metric-query.ts';
+import type { Reading } from '../query/reading.ts';
+import { metricsOfRun } from '../query/run-telemetry.ts';
 import { HttpError, badParameter } from './http-error.ts';
-import { choice, flag, integer, list, requiredString, time } from './parameters.ts';
+import { choice, flag, integer, list, requiredString, string, time } from './parameters.ts';
 import { route } from './route.ts';
 
 const AGGREGATIONS = [
@@ -54,6 +56,9 @@ export const METRIC_ROUTES = [
       together: flag(
         'All series in one: the sum of rates or increases, over the time that any of them covers',
       ),
+      run: string(
+        'Only series of this run: that carry its id, or come of its processes or of the `llm-otel run` that started them',
+      ),
     },
     attributes: true,
     schema: 'MetricQueryResponse',
@@ -83,10 +88,17 @@ export const METRIC_ROUTES = [
       const { maxPoints } = values;
       const by = values.together ? [] : values.by;
       const question = { instrument: known.instrument, where, agg, from, to, maxPoints, by };
-      return { json: await queryMetric(context.reading, question) };
+      return { json: await queryMetric(await readingFor(values.run, context.reading), question) };
     },
   }),
 ];
+
+async function readingFor(id: string | undefined, reading: Reading): Promise<Reading> {
+  if (id === undefined) return reading;
+  const run = await reading.run(id);
+  if (run === undefined) throw badParameter('run', id, 'the id of a run that GET /api/runs lists');
+  return metricsOfRun(reading, run);
+}
 
 /** An instrument that nothing has been received of is not an error: its program may start any moment. */
 async function instrumentNamed(

@@ -87,6 +87,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     records: array(
       object({ rank: whole, stored: whole, highestSeq: whole, missing: whole, serviceInstanceId: text }),
     ),
+    processes: map(array(text)),
     sinks: array(ref('RunTracker')),
   }),
   RunTracker: {

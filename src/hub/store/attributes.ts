@@ -63,11 +63,20 @@ export function matches(
   otherwise?: Record<string, unknown>,
 ): boolean {
   for (const [key, wanted] of where) {
-    const holder = Object.hasOwn(attributes, key) ? attributes : otherwise;
-    const value = holder !== undefined && Object.hasOwn(holder, key) ? holder[key] : undefined;
-    if (value === undefined || asText(value) !== wanted) return false;
+    if (textOfEither(key, attributes, otherwise) !== wanted) return false;
   }
   return true;
+}
+
+/** An attribute of the first that has it, as a filter compares it; `undefined` when neither has. */
+export function textOfEither(
+  key: string,
+  attributes: Record<string, unknown>,
+  otherwise?: Record<string, unknown>,
+): string | undefined {
+  const holder = Object.hasOwn(attributes, key) ? attributes : otherwise;
+  const value = holder !== undefined && Object.hasOwn(holder, key) ? holder[key] : undefined;
+  return value === undefined ? undefined : asText(value);
 }
 
 function asText(value: unknown): string {

@@ -8,6 +8,8 @@ export const LIMITS = {
   histogramCounts: 2048,
   /** Keys of a run's step series, over all ranks. */
   runKeys: 10_000,
+  /** Processes kept of a run, by each attribute that they are known by: ranks times attempts. */
+  runProcesses: 4096,
   /** Notes and artifacts kept of a run, each. */
   runNotes: 10_000,
 } as const;

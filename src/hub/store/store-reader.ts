@@ -5,7 +5,7 @@ import type {
   SeriesResponse,
   SpanInfo,
 } from '../../conventions/index.ts';
-import { matches, numberToJson } from './attributes.ts';
+import { numberToJson } from './attributes.ts';
 import { HistogramHead } from './metrics/histogram-head.ts';
 import type { MetricsIngest } from './metrics/metrics-ingest.ts';
 import { NumberHead } from './metrics/number-head.ts';
@@ -16,6 +16,7 @@ import type { Rows } from './rows.ts';
 import { readRun } from './runs/run-state.ts';
 import { type Liveness, runDetail, runStatus, runSummary } from './runs/run-status.ts';
 import type { RunsIngest } from './runs/runs-ingest.ts';
+import { seriesFilter } from './series-filter.ts';
 import type {
   HistogramQuery,
   HistogramSeries,
@@ -151,10 +152,10 @@ export class StoreReader {
   }
 
   #heads<T>(query: MetricQuery, of: (series: Series) => T | undefined): T[] {
-    const where = Object.entries(query.where);
+    const wanted = seriesFilter(query);
     const live: T[] = [];
     for (const series of this.#metrics.unsealed(query.name, this.#frozen)) {
-      if (!matches(where, series.attributes, series.resource.attributes)) continue;
+      if (!wanted(series.attributes, series.resource.attributes)) continue;
       const one = of(series);
       if (one !== undefined) live.push(one);
     }

@@ -82,6 +82,8 @@ export interface MetricQuery {
   name: string;
   /** Exact matches against point attributes, then resource attributes (compared as strings). */
   where: Record<string, string>;
+  /** Only series that have one of these values of one of these attributes; all when absent. */
+  anyOf?: Readonly<Record<string, readonly string[]>>;
   from: number;
   to: number;
 }

@@ -148,6 +148,23 @@ describe('a hub with its store', () => {
     });
   });
 
+  it('gives the metrics of one run: its own, and those of its processes', async () => {
+    const hub = await start();
+    const now = Date.now();
+    await send(hub.url, 'logs', runRequest('r1', [runStart({}, now)]));
+    await send(hub.url, 'metrics', gaugeRequest('m', [{ time: now, value: 1 }]));
+    const values = async (run: string) =>
+      (await get<MetricQueryResponse>(`${hub.url}/api/metrics/query?name=m&run=${run}`)).series.map(
+        ({ value }) => value,
+      );
+    expect(await values('r1')).toEqual([[1]]);
+    await send(hub.url, 'logs', runRequest('r2', [runStart({}, now)], 0, { 'service.instance.id': 'two' }));
+    expect(await values('r2')).toEqual([]);
+    const unknown = await fetch(`${hub.url}/api/metrics/query?name=m&run=r3`);
+    expect(unknown.status).toBe(400);
+    expect(await unknown.text()).toContain('Parameter `run` is \\"r3\\"');
+  });
+
   it('finds the traces that an SDK sent', async () => {
     const hub = await start();
     const exporter = new OTLPTraceExporter({ url: `${hub.otlpUrl}/v1/traces` });

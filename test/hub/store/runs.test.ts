@@ -107,6 +107,47 @@ test('a resent record is stored once, a hole in the sequence is shown as missing
   expect(store.stats().duplicates.runRecords).toBe(3);
 });
 
+test('the processes of a run are known by instance and launch, over attempts and a restart of the hub', async () => {
+  const dataDir = temporaryDirectory();
+  const { store } = clocked({ dataDir });
+  const of = (instance: string, launch: string, rank: number) => ({
+    id: 'a',
+    rank,
+    resource: { 'service.instance.id': instance, 'llm.launch.id': launch },
+  });
+  await put(store, runEvents(of('i1', 'l1', 0), [start(0), step(1, 1)]));
+  await put(store, runEvents(of('i2', 'l1', 1), [start(0)]));
+  await store.close();
+  const again = clocked({ dataDir }).store;
+  await put(again, runEvents(of('i3', 'l2', 0), [step(2, 1)]));
+  expect((await again.run('a'))?.processes).toEqual({
+    'service.instance.id': ['i1', 'i2', 'i3'],
+    'llm.launch.id': ['l1', 'l2'],
+  });
+});
+
+test('series are found by one of several values of one of several resource attributes, sealed or not', async () => {
+  const { store } = clocked();
+  const of = (instance: string, launch?: string) => ({
+    'service.instance.id': instance,
+    ...(launch === undefined ? {} : { 'llm.launch.id': launch }),
+  });
+  const found = async () => {
+    const anyOf = { 'service.instance.id': ['i1'], 'llm.launch.id': ['l1', 'l2'] };
+    const query = { name: 'm', where: { kind: 'own' }, anyOf, from: T0, to: T0 + 1000, maxPoints: 0 };
+    const ids = (await store.points(query)).map(({ resource }) => String(resource['service.instance.id']));
+    return ids.toSorted((a, b) => a.localeCompare(b));
+  };
+  const point = { time: T0, value: 1, attributes: { kind: 'own' } };
+  await put(store, gauge('m', [point], of('i1')));
+  await put(store, gauge('m', [point], of('i2', 'l2')));
+  await put(store, gauge('m', [point], of('i3', 'l3')));
+  await put(store, gauge('m', [{ ...point, attributes: { kind: 'other' } }], of('i1')));
+  expect(await found()).toEqual(['i1', 'i2']);
+  await store.seal();
+  expect(await found()).toEqual(['i1', 'i2']);
+});
+
 test('a repeated step number is kept each time it was recorded', async () => {
   const { store } = clocked();
   const repeated = (seq: number, value: number) => ({ ...step(seq, value), step: 1 });

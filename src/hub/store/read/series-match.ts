@@ -1,4 +1,4 @@
-import { matches } from '../attributes.ts';
+import { seriesFilter } from '../series-filter.ts';
 import type { MetricQuery, SeriesIdentity } from '../store.ts';
 import type { ReadDatabase } from './sql.ts';
 
@@ -36,7 +36,7 @@ export function matchingSeries(
       'FROM metric m JOIN series s ON s.metric = m.id WHERE m.name = ? ORDER BY s.id',
     query.name,
   );
-  const where = Object.entries(query.where);
+  const wanted = seriesFilter(query);
   const found: MatchingSeries[] = [];
   for (const row of rows) {
     if (!kinds.includes(row.kind)) continue;
@@ -48,7 +48,7 @@ export function matchingSeries(
         db.one<{ attributes: string }>('SELECT attributes FROM resource WHERE id = ?', row.resource)
           ?.attributes ?? '{}',
     );
-    if (!matches(where, attributes, resource)) continue;
+    if (!wanted(attributes, resource)) continue;
     found.push({
       id: row.id,
       kind: row.kind,

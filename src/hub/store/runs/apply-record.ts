@@ -2,7 +2,7 @@ import { ATTR, EVENT, type JsonValue } from '../../../conventions/index.ts';
 import { textOf, toJson } from '../attributes.ts';
 import { LIMITS } from '../limits.ts';
 import { addToIntervals } from './intervals.ts';
-import { addValue, rankOf, type RankState, type RunState } from './run-state.ts';
+import { addValue, noteProcess, rankOf, type RankState, type RunState } from './run-state.ts';
 import { readMap, readMapAttribute, readStepValues, type RunRecord, wholeOf } from './run-record.ts';
 
 /** Numberless records of a rank whose identity is remembered. */
@@ -57,7 +57,17 @@ function describe(run: RunState, rank: RankState, record: RunRecord): void {
   run.group = of(ATTR.runGroup) ?? run.group;
   run.serviceName = textOf(resource[ATTR.serviceName]) ?? run.serviceName;
   run.worldSize = Math.max(run.worldSize, wholeOf(attributes[ATTR.worldSize] ?? resource[ATTR.worldSize], 1));
-  rank.instanceId = textOf(resource[ATTR.serviceInstanceId]) ?? rank.instanceId;
+  const { [ATTR.serviceInstanceId]: instance, [ATTR.launchId]: launch } = resource;
+  const instanceId = textOf(instance);
+  if (instanceId && instanceId !== rank.instanceId) {
+    rank.instanceId = instanceId;
+    noteProcess(run, ATTR.serviceInstanceId, instanceId);
+  }
+  const launchId = textOf(launch);
+  if (launchId && launchId !== rank.launchId) {
+    rank.launchId = launchId;
+    noteProcess(run, ATTR.launchId, launchId);
+  }
   run.attempt = Math.max(run.attempt, record.attempt);
   run.updatedAt = Math.max(run.updatedAt, record.time);
   run.arrival = Math.max(run.arrival, record.arrival);

@@ -1,4 +1,6 @@
+import { ATTR } from '../../../conventions/index.ts';
 import type { JsonNumber, JsonValue, RunArtifact, RunNote, RunValue } from '../../../conventions/index.ts';
+import { LIMITS } from '../limits.ts';
 import type { Interval } from './intervals.ts';
 
 /** What the store knows of a run beside its series: the row `run.state`, as JSON. */
@@ -27,6 +29,8 @@ export interface RunState {
   summary: Record<string, JsonValue>;
   notes: RunNote[];
   artifacts: RunArtifact[];
+  /** By which other telemetry of its processes is known: values by attribute, the newest last. */
+  processes: Record<string, string[]>;
   /** Maps: a user's key may be `__proto__`. */
   ranks: Map<number, RankState>;
   keys: Map<string, KeyState>;
@@ -36,6 +40,8 @@ export interface RankState {
   seqs: Interval[];
   stored: number;
   instanceId: string;
+  /** Of the `llm-otel run` that started it; empty when it was started otherwise. */
+  launchId?: string;
   /** How the rank ended, if it did. */
   end: { attempt: number; status: string; interrupted: boolean; time: number } | null;
   /** Identities of records without a sequence number, newest last. */
@@ -73,6 +79,7 @@ export function newRun(id: string, time: number): RunState {
     summary: {},
     notes: [],
     artifacts: [],
+    processes: {},
     ranks: new Map(),
     keys: new Map(),
   };
@@ -85,6 +92,14 @@ export function rankOf(run: RunState, rank: number): RankState {
     run.ranks.set(rank, state);
   }
   return state;
+}
+
+/** Remembers by what a process of the run is known. */
+export function noteProcess(run: RunState, attribute: string, value: string): void {
+  const known = (run.processes[attribute] ??= []);
+  if (known.includes(value)) return;
+  known.push(value);
+  if (known.length > LIMITS.runProcesses) known.shift();
 }
 
 /** Counts one value of a key into its minimum, maximum and last. Out-of-order values do not become the last. */
@@ -120,12 +135,20 @@ export function writeRun(run: RunState): string {
 }
 
 export function readRun(text: string): RunState {
-  const run = JSON.parse(text) as Omit<RunState, 'ranks' | 'keys'> & {
+  const run = JSON.parse(text) as Omit<RunState, 'ranks' | 'keys' | 'processes'> & {
     ranks: [number, RankState][];
     keys: [string, KeyState][];
+    processes?: RunState['processes'];
   };
   const keys = run.keys.map(([key, state]) => [key, eachValue(state, readZero)] as const);
-  return { ...run, ranks: new Map(run.ranks), keys: new Map(keys) };
+  const { processes = newestProcesses(run.ranks) } = run;
+  return { ...run, processes, ranks: new Map(run.ranks), keys: new Map(keys) };
+}
+
+/** Of a run that an earlier version wrote: the newest process of each rank. */
+function newestProcesses(ranks: readonly [number, RankState][]): RunState['processes'] {
+  const known = ranks.map(([, { instanceId }]) => instanceId).filter((id) => id !== '');
+  return known.length > 0 ? { [ATTR.serviceInstanceId]: [...new Set(known)] } : {};
 }
 
 function eachValue(state: KeyState, change: (point: RunValue) => RunValue): KeyState {

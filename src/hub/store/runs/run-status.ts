@@ -93,6 +93,7 @@ export function runDetail(run: RunState, live: Liveness): RunDetail {
         serviceInstanceId: instanceId,
       };
     }),
+    processes: run.processes,
     sinks: [],
   };
 }
