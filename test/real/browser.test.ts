@@ -8,8 +8,10 @@ import { promisify } from 'node:util';
 import { type Browser, chromium, expect as see, type Page } from '@playwright/test';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Hub, type HubOptions, startHub } from '../../src/hub/index.ts';
+import type { TrackerOptions } from '../../src/trackers/index.ts';
 import { FedRun, feedTraffic } from '../dashboard/feed.ts';
 import { feedRuns, FED_STEPS, HOSTILE, START } from '../dashboard/runs.ts';
+import { MlflowStandIn } from '../trackers/mlflow/mlflow-server.ts';
 
 /** The page in a real browser, on a real hub, fed by real OTLP. `LLM_OTEL_CHROMIUM` names another Chromium. */
 const CHROMIUM = process.env.LLM_OTEL_CHROMIUM ?? '/usr/bin/chromium';
@@ -156,6 +158,49 @@ describe.skipIf(!found)('the page', () => {
     );
     await see(page.getByRole('region', { name: 'Records' }).first()).toContainText('complete');
   });
+
+  it('says where each tracker of a run stands, also after a restart of the hub', async () => {
+    const mlflow = await MlflowStandIn.start();
+    const logDir = join(folder, 'experiments');
+    mlflow.disturb = () => ({ status: 403, text: 'not for you' });
+    const trackers: TrackerOptions[] = [
+      { platform: 'local', format: 'json', logDir },
+      { platform: 'mlflow', trackingUri: mlflow.url, experimentName: 'seen' },
+    ];
+    const first = await startNew('tracked', { trackers });
+    const run = new FedRun(first.url, { id: 'tracked', name: 'tracked' });
+    await run.start(START);
+    await run.steps([{ step: 0, time: START, values: { 'train/loss': 3 } }]);
+    const row = (name: string) =>
+      page.getByRole('region', { name: 'Trackers', exact: true }).locator(`[data-tracker="${name}"]`);
+    await open('?view=runs&run=tracked&refresh=5', first);
+    await see(row('local')).toContainText('complete', { timeout: 15_000 });
+    await see(row('mlflow')).toContainText('not signed in', { timeout: 15_000 });
+    await see(page.getByRole('region', { name: 'Trackers', exact: true })).toContainText('not for you');
+    expect(await row('mlflow').locator('a').count()).toBe(0);
+
+    mlflow.disturb = () => undefined;
+    await run.end(START + 1000, 'finished');
+    await see(row('mlflow')).toContainText('complete', { timeout: 60_000 });
+    await see(row('mlflow').locator('a')).toHaveAttribute('href', new RegExp(`^${mlflow.url}/#/`));
+    expect(mlflow.steps('train/loss')).toEqual([0]);
+    await page.goto('about:blank');
+    await first.stop();
+
+    // What was complete is still said to be; nothing is sent again.
+    const requests = mlflow.server.asked.length;
+    const second = await startNew('tracked', { trackers });
+    try {
+      await open('?view=runs&run=tracked', second);
+      await see(row('mlflow')).toContainText('complete');
+      await see(row('mlflow').locator('a')).toHaveCount(1);
+      expect(mlflow.server.asked.length).toBe(requests);
+    } finally {
+      await page.goto('about:blank');
+      await second.stop();
+      await mlflow.server.close();
+    }
+  }, 120_000);
 
   it('shows new points without a reload', async () => {
     await open('?run=live');

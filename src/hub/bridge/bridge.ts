@@ -12,7 +12,7 @@ import {
 } from '../../trackers/index.ts';
 import { isRunEvent, readRunRecord, type RunRecord } from '../store/runs/run-record.ts';
 import { forwardedBy, sinkRun, spoolEntry } from './entry.ts';
-import { keepHealth, lastHealth } from './last-health.ts';
+import { keepHealth, lastHealth, withKept } from './last-health.ts';
 import { isSpool, RunSpool, SpoolSource } from './spool.ts';
 
 export interface BridgeOptions {
@@ -42,6 +42,8 @@ interface Forwarded {
   readonly skipped: readonly string[];
   firstAt: number;
   lastAt: number;
+  /** Of the run's pages in the trackers, as they were written down. */
+  addresses?: string;
 }
 
 /**
@@ -98,7 +100,7 @@ export class TrackerBridge {
     const gone = lastHealth(join(this.#options.dir, folderName(runId))).filter(
       ({ rank }) => !ranks?.has(rank),
     );
-    const here = [...(ranks ?? [])].flatMap(([rank, forwarded]) => healthOf(rank, forwarded));
+    const here = [...(ranks ?? [])].flatMap(([rank, forwarded]) => this.#healthOf(runId, rank, forwarded));
     return [...here, ...gone].sort((a, b) => a.rank - b.rank);
   }
 
@@ -109,6 +111,8 @@ export class TrackerBridge {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    for (const [runId, ranks] of this.#runs)
+      for (const [rank, forwarded] of ranks) this.#keepAddresses(runId, rank, forwarded);
     await Promise.all(
       this.#all().map(async ({ forwarders, spool }) => {
         await forwarders.stop();
@@ -116,6 +120,32 @@ export class TrackerBridge {
       }),
     );
     this.#runs.clear();
+  }
+
+  #folderOf(runId: string, rank: number): string {
+    return join(this.#options.dir, folderName(runId), String(rank));
+  }
+
+  #healthOf(runId: string, rank: number, { forwarders, skipped }: Forwarded): RunTracker[] {
+    return withKept(this.#folderOf(runId, rank), [
+      ...forwarders.health().map((health) => ({ rank, ...health })),
+      ...skipped.map((sink): RunTracker => ({ sink, rank, status: 'in_process' })),
+    ]);
+  }
+
+  /** The way to the run's pages is known only to a sink that was opened: it outlives the hub. */
+  #keepAddresses(runId: string, rank: number, forwarded: Forwarded): void {
+    const addresses = forwarded.forwarders
+      .health()
+      .map(({ url }) => url)
+      .join(' ');
+    if (addresses === forwarded.addresses) return;
+    try {
+      keepHealth(this.#folderOf(runId, rank), this.#healthOf(runId, rank, forwarded));
+      forwarded.addresses = addresses;
+    } catch {
+      // the folder may not be there yet, or the disk is full: again at the next tick
+    }
   }
 
   #all(): Forwarded[] {
@@ -153,13 +183,7 @@ export class TrackerBridge {
     const { runId, rank } = record;
     const known = this.#runs.get(runId)?.get(rank);
     if (known) return known;
-    return this.#open(
-      join(this.#options.dir, folderName(runId), String(rank)),
-      runId,
-      rank,
-      forwardedBy(record),
-      record,
-    );
+    return this.#open(this.#folderOf(runId, rank), runId, rank, forwardedBy(record), record);
   }
 
   #resume(dir: string): void {
@@ -256,6 +280,7 @@ export class TrackerBridge {
           forwarders.kick();
         }
         forwarders.save();
+        this.#keepAddresses(runId, rank, forwarded);
         if (!spool.ended && spool.head >= 0 && now - forwarded.lastAt >= INTERRUPTED_AFTER) {
           void this.#interrupt(forwarded, forwarded.lastAt);
           forwarded.lastAt = now;
@@ -284,23 +309,16 @@ export class TrackerBridge {
     const ranks = this.#runs.get(runId);
     ranks?.delete(rank);
     if (ranks?.size === 0) this.#runs.delete(runId);
-    const trackers = healthOf(rank, forwarded);
+    const trackers = this.#healthOf(runId, rank, forwarded);
     await forwarders.stop();
     try {
-      keepHealth(join(this.#options.dir, folderName(runId), String(rank)), trackers);
+      keepHealth(this.#folderOf(runId, rank), trackers);
       spool.letGo();
     } catch (error) {
       this.#log('warn', `A spool could not be let go: ${messageOf(error)}`);
     }
     spool.close();
   }
-}
-
-function healthOf(rank: number, { forwarders, skipped }: Forwarded): RunTracker[] {
-  return [
-    ...forwarders.health().map((health) => ({ rank, ...health })),
-    ...skipped.map((sink): RunTracker => ({ sink, rank, status: 'in_process' })),
-  ];
 }
 
 /** Identity of a record without a sequence number: its time, in microseconds, which senders do not repeat. */

@@ -6,13 +6,19 @@ import type { RunTracker } from '../../conventions/index.ts';
 const HEALTH_FILE = 'health.json';
 
 /**
- * Writes down where the trackers of a rank stand when its run is let go: the page shows it, with the way to the run's
- * page in the tracker, for as long as the folder is there. What was known before and is not now (a sink that was not
- * opened since the hub started knows no address) is kept.
+ * Writes down where the trackers of a rank stand: the page shows it, with the way to the run's page in the tracker, for
+ * as long as the folder is there, also when the run was let go.
  */
 export function keepHealth(folder: string, trackers: readonly RunTracker[]): void {
+  const path = join(folder, HEALTH_FILE);
+  writeFileSync(`${path}.part`, JSON.stringify(trackers));
+  renameSync(`${path}.part`, path);
+}
+
+/** With what was written down and is not known now: a sink that was not opened since the hub started has no address. */
+export function withKept(folder: string, trackers: readonly RunTracker[]): RunTracker[] {
   const before = new Map(lastHealthOfRank(folder).map((tracker) => [keyOf(tracker), tracker]));
-  const kept = trackers.map((tracker): RunTracker => {
+  return trackers.map((tracker): RunTracker => {
     const earlier = before.get(keyOf(tracker));
     if (tracker.status === 'in_process' || !earlier || earlier.status === 'in_process') return tracker;
     return {
@@ -22,9 +28,6 @@ export function keepHealth(folder: string, trackers: readonly RunTracker[]): voi
       lastErrorAt: tracker.lastErrorAt ?? earlier.lastErrorAt,
     };
   });
-  const path = join(folder, HEALTH_FILE);
-  writeFileSync(`${path}.part`, JSON.stringify(kept));
-  renameSync(`${path}.part`, path);
 }
 
 /** What was written down of a run's ranks; none for one that never had a tracker. */

@@ -73,7 +73,12 @@ export const api = {
     read<SeriesResponse>(`/api/runs/${encodeURIComponent(run)}/series`, { ...query }, signal),
   instruments: (signal?: AbortSignal) =>
     read<{ metrics: InstrumentInfo[] }>('/api/metrics', {}, signal).then((answer) => answer.metrics),
-  metric: ({ name, agg, where, by }: MetricRead, span: TimeSpan, maxPoints: number, signal?: AbortSignal) =>
+  metric: (
+    { name, agg, where, by, run }: MetricRead,
+    span: TimeSpan,
+    maxPoints: number,
+    signal?: AbortSignal,
+  ) =>
     read<MetricQueryResponse>(
       '/api/metrics/query',
       {
@@ -83,6 +88,7 @@ export const api = {
         from: Math.round(span.from),
         to: Math.round(span.to),
         maxPoints,
+        run,
         ...(agg === 'rate' || agg === 'increase' ? (by === undefined ? { together: 'true' } : { by }) : {}),
       },
       signal,

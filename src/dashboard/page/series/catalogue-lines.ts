@@ -10,6 +10,8 @@ export interface MetricRead {
   where: Readonly<Record<string, string>>;
   /** Of a rate: series are joined by this attribute; all are in one when absent. */
   by?: string;
+  /** Only what is of this run. */
+  run?: string | undefined;
 }
 
 const QUANTILES: readonly (readonly [q: number, agg: MetricAggregation])[] = [

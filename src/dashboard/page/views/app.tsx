@@ -7,6 +7,7 @@ import { Onboarding } from './onboarding.tsx';
 import { RunChartControls, RunCharts } from './run-charts.tsx';
 import { RunList } from './run-list.tsx';
 import { RunDetails, RunHead } from './run-panel.tsx';
+import { RunProcesses } from './run-processes.tsx';
 import { LatencyHistogram, LatencyPercentiles, Serving, Throughput } from './serving.tsx';
 import { shownRuns } from './shown-runs.ts';
 import { Tiles } from './tiles.tsx';
@@ -102,6 +103,7 @@ function Runs() {
           <>
             <RunChartControls />
             <RunCharts runs={shown} />
+            {shown.length === 1 && <RunProcesses key={`processes ${first.id}`} run={first} />}
             {shown.length === 1 && <RunDetails key={first.id} run={first} />}
           </>
         )}

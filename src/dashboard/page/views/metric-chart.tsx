@@ -30,18 +30,24 @@ interface Shared {
   height?: number;
   /** Distinguishes what is asked, so that a change reads anew. */
   id: string;
+  /** Stands in for the page's window (a picked range holds all the same); without `to` up to now. */
+  over?: { from: number; to: number | null } | undefined;
 }
 
 /** A chart over the window of whatever `ask` reads. */
 export function TimeChart({
   id,
   ask,
+  over,
   ...props
 }: Shared & { ask: (span: { from: number; to: number }, signal: AbortSignal) => Promise<TimeLine[]> }) {
   const { ref, near } = useNearScreen();
   const { window, range: picked } = address.value;
-  const begin = useBegin(`${id} ${window} ${picked?.join('~') ?? ''} ${resync.value}`);
-  const { data, error, loading } = useQuery(`time ${id} ${begin.at}`, near, async (whole, signal) => {
+  const of = `${id} ${over === undefined ? '' : `${over.from}~${over.to}`}`;
+  const begin = useBegin(`${of} ${window} ${picked?.join('~') ?? ''} ${resync.value}`);
+  const { data, error, loading } = useQuery(`time ${of} ${begin.at}`, near, async (shown, signal) => {
+    const whole =
+      over === undefined || picked !== null ? shown : { from: over.from, to: over.to ?? shown.to };
     const span = { from: Math.max(whole.from, begin.at), to: whole.to };
     return { span, lines: await ask(span, signal) };
   });
@@ -122,12 +128,13 @@ function zoomTime(range: Range | null): void {
   go({ range: [Math.floor(range[0] * 1000), Math.ceil(range[1] * 1000)], paused: true });
 }
 
-/** A chart of catalogue keys, each read from where the catalogue says. */
+/** A chart of catalogue keys, each read from where the catalogue says; with `run` only what is of that run. */
 export function KeyChart({
   keys,
   right = [],
+  run,
   ...props
-}: Omit<Shared, 'id'> & { keys: readonly string[]; right?: readonly string[] }) {
+}: Omit<Shared, 'id'> & { keys: readonly string[]; right?: readonly string[]; run?: string }) {
   const entries = keys.map((key) => entryOf(key)).filter((entry) => entry !== undefined);
   return (
     <TimeChart
@@ -135,7 +142,9 @@ export function KeyChart({
       id={keys[0] ?? ''}
       help={entries.map((entry) => `${entry.title}: ${entry.help} (${entry.source.metric})`).join('\n')}
       ask={(span, signal) =>
-        Promise.all(entries.map((entry) => readEntry(entry, span, signal, right.includes(entry.key))))
+        Promise.all(
+          entries.map((entry) => readEntry(entry, { span, run }, signal, right.includes(entry.key))),
+        )
       }
     />
   );
@@ -143,12 +152,12 @@ export function KeyChart({
 
 async function readEntry(
   entry: CatalogueEntry,
-  span: TimeSpan,
+  { span, run }: { span: TimeSpan; run: string | undefined },
   signal: AbortSignal,
   right: boolean,
 ): Promise<TimeLine> {
   const answers = await Promise.all(
-    readsOf(entry).map((read) => api.metric(read, span, pointsOf(read.agg), signal)),
+    readsOf(entry).map((read) => api.metric({ ...read, run }, span, pointsOf(read.agg), signal)),
   );
   return { label: entry.title, line: lineOfEntry(entry, answers), unit: displayUnit(entry), right };
 }

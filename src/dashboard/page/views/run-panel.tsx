@@ -1,3 +1,4 @@
+import { useRef } from 'preact/hooks';
 import type { JsonValue, RunDetail, RunSummary } from '../../../conventions/hub-api.ts';
 import { api } from '../data/api.ts';
 import { entryOf } from '../data/catalogue.ts';
@@ -9,7 +10,7 @@ import { STATUS_TONE } from '../series/run-order.ts';
 import { clockOffset } from '../data/hub.ts';
 import { address, go, now, selectRun } from '../state/view.ts';
 import { durationOf, Status } from './run-list.tsx';
-import { Trackers } from './run-trackers.tsx';
+import { Trackers, trackersBehind } from './run-trackers.tsx';
 
 /** Who the shown runs are: name, status, progress; for one run also where it stands. */
 export function RunHead({ runs }: { runs: readonly RunSummary[] }) {
@@ -91,9 +92,14 @@ function LastError({ run }: { run: RunSummary }) {
 
 /** Parameters, tags, notes, artifacts and the completeness of one run. */
 export function RunDetails({ run }: { run: RunSummary }) {
-  const { data, error } = useQuery(`run ${run.id} ${run.status}`, true, (_span, signal) =>
+  // Trackers catch up without a word of the run's own.
+  const catchingUp = useRef(false);
+  const interval = Math.floor(now.value / (address.value.refresh * 1000));
+  const look = catchingUp.current ? interval : '';
+  const { data, error } = useQuery(`run ${run.id} ${run.status} ${look}`, true, (_span, signal) =>
     api.run(run.id, signal),
   );
+  catchingUp.current = data !== undefined && trackersBehind(data) > 0;
   if (error !== null) return <p class="card notice bad">{error}</p>;
   if (data === undefined) return <p class="card empty muted">Reading …</p>;
   return (

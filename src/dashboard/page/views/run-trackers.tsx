@@ -15,9 +15,14 @@ const STATUS: Record<RunTracker['status'], { text: string; tone: 'good' | 'live'
   in_process: { text: 'sent by the program', tone: 'good' },
 };
 
+/** How many trackers lack something of the run. */
+export function trackersBehind(run: RunDetail): number {
+  return run.sinks.filter(({ status }) => STATUS[status].tone !== 'good').length;
+}
+
 /** Where each experiment tracker stands that the run is forwarded to, with the way to its page there. */
 export function Trackers({ run }: { run: RunDetail }) {
-  const behind = run.sinks.filter(({ status }) => STATUS[status].tone !== 'good').length;
+  const behind = trackersBehind(run);
   const ranked = run.worldSize > 1;
   return (
     <section class="card" aria-label="Trackers">
