@@ -36,6 +36,7 @@ export const ATTR = {
   mlflowRunId: 'llm.mlflow.run_id',
   trainingStep: 'llm.training.step',
   trainingEpoch: 'llm.training.epoch',
+  histogramName: 'llm.histogram.name',
   trainingPhase: 'llm.training.phase',
   trainingStepUsualDuration: 'llm.training.step.usual_duration',
   artifactName: 'llm.artifact.name',

@@ -9,6 +9,7 @@ export const EVENT = {
   runNote: 'llm.run.note',
   runEnd: 'llm.run.end',
   trainingStep: 'llm.training.step',
+  trainingHistogram: 'llm.training.histogram',
 } as const;
 
 export type RunEventName = (typeof EVENT)[keyof typeof EVENT];

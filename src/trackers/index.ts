@@ -10,6 +10,7 @@ export {
 } from './local/index.ts';
 export type {
   ConsoleRecord,
+  HistogramRecord,
   RunSink,
   SinkArtifact,
   SinkContext,
@@ -21,6 +22,13 @@ export type {
   SinkValue,
   SystemRecord,
 } from './sink.ts';
+export {
+  binsProblem,
+  type Histogram,
+  histogramBody,
+  MAX_BINS,
+  readHistogram,
+} from './histogram.ts';
 export { SinkRefused, SinkUnauthorized, SinkUnavailable } from './sink-errors.ts';
 export { type Platform, type PlatformContext, revealed, type SecretText } from './platform.ts';
 export { PLATFORMS, type PlatformName } from './platforms.ts';

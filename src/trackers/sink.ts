@@ -1,4 +1,5 @@
 import type { RunEndStatus } from '../conventions/index.ts';
+import type { Histogram } from './histogram.ts';
 
 /** A value of a run's parameters, tags and metadata. Numbers may be NaN or infinite. */
 export type SinkValue = string | number | boolean | null | SinkValue[] | { [key: string]: SinkValue };
@@ -41,11 +42,22 @@ export type SinkRecord =
       /** By key; NaN, infinities and -0 are kept. */
       readonly values: Readonly<Record<string, number>>;
     })
+  | HistogramRecord
   | (Recorded & { readonly kind: 'params'; readonly params: SinkMap })
   | (Recorded & { readonly kind: 'tags'; readonly tags: SinkMap })
   | (Recorded & { readonly kind: 'note'; readonly severity: string; readonly text: string })
   | SystemRecord
   | ConsoleRecord;
+
+/** How values were distributed at a step. */
+export interface HistogramRecord extends Recorded {
+  readonly kind: 'histogram';
+  readonly step: number;
+  readonly epoch: number | undefined;
+  /** `gradients/layer_1` ... */
+  readonly name: string;
+  readonly histogram: Histogram;
+}
 
 /**
  * A sample of host, GPU and process beside the run. It is no part of the run's journal (`seq` is -1): it is sent once

@@ -1,5 +1,12 @@
 import { ATTR, EVENT, type RunEndStatus } from '../conventions/index.ts';
-import type { RunSink, SinkArtifact, SinkMap, SinkRecord, SinkRun } from '../trackers/index.ts';
+import {
+  readHistogram,
+  type RunSink,
+  type SinkArtifact,
+  type SinkMap,
+  type SinkRecord,
+  type SinkRun,
+} from '../trackers/index.ts';
 import { type JournalEntry, type JournalProblem, readJournal } from './journal/reader.ts';
 import { stepOf } from './journal/record.ts';
 
@@ -103,6 +110,22 @@ export function sinkRecords({ record }: Pick<JournalEntry, 'record'>): SinkRecor
           step: stepOf(record) ?? 0,
           epoch: typeof epoch === 'number' ? epoch : undefined,
           values: mapOf(body) as Readonly<Record<string, number>>,
+        },
+      ];
+    }
+    case EVENT.trainingHistogram: {
+      const histogram = readHistogram(body);
+      const epoch = attributes[ATTR.trainingEpoch];
+      if (!histogram) return [];
+      return [
+        {
+          kind: 'histogram',
+          seq,
+          time,
+          step: stepOf(record) ?? 0,
+          epoch: typeof epoch === 'number' ? epoch : undefined,
+          name: textOf(attributes[ATTR.histogramName], 'histogram'),
+          histogram,
         },
       ];
     }

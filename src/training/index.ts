@@ -1,7 +1,8 @@
 export { startRun } from './start-run.ts';
-export type { Run, StepTimer, ValueOptions } from './run.ts';
+export type { HistogramOptions, Run, StepTimer, ValueOptions } from './run.ts';
 export type { ArtifactOptions, NoteSeverity, RunFacts, RunStats, StartRunOptions } from './run-options.ts';
 export type { StepOptions, StepValues } from './values/recorder.ts';
+export type { HistogramBins, HistogramInput } from './values/histogram.ts';
 export type { PreferenceValues } from './values/preference.ts';
 export type { AdapterParameters } from './values/adapter.ts';
 export { type PhaseName, PHASES } from './phases.ts';

@@ -1,4 +1,5 @@
 import { ATTR, EVENT } from '../conventions/index.ts';
+import { type Histogram, histogramBody } from '../trackers/index.ts';
 import type { Clock } from './clock.ts';
 import { NamedRecord } from './delivery/outbox.ts';
 import type { PlainMap } from './journal/record.ts';
@@ -77,6 +78,37 @@ export class RunRecords {
     }
   }
 
+  /** `counted` throws for values that make no histogram. */
+  histogram(
+    name: string,
+    counted: () => Histogram,
+    options: Pick<StepOptions, 'step' | 'epoch' | 'time'> = {},
+  ): void {
+    if (this.closed) {
+      this.#onLate();
+      return;
+    }
+    let histogram: Histogram;
+    try {
+      histogram = counted();
+    } catch (error) {
+      this.#skip(name, messageOf(error));
+      return;
+    }
+    const { step, epoch, time } = this.recorder.place(options);
+    this.emit(
+      EVENT.trainingHistogram,
+      {
+        [ATTR.trainingStep]: step,
+        ...(epoch === undefined ? {} : { [ATTR.trainingEpoch]: epoch }),
+        [ATTR.histogramName]: plainText(name),
+      },
+      histogramBody(histogram),
+      undefined,
+      time,
+    );
+  }
+
   note(text: string, severity: NoteSeverity = 'info'): void {
     const known = severity in NOTE_SEVERITIES ? severity : 'info';
     this.emit(EVENT.runNote, { [ATTR.noteSeverity]: known }, plainText(text), NOTE_SEVERITIES[known]);
@@ -84,10 +116,14 @@ export class RunRecords {
 
   /** A value or an option that could not be used: counted, and noted the first time. */
   onSkipped(name: string, what: string): void {
+    this.#skip(name, `a number was expected, ${what} came`);
+  }
+
+  #skip(name: string, why: string): void {
     this.skipped++;
     if (this.#noted.has(name) || this.#noted.size >= 100) return;
     this.#noted.add(name);
-    this.note(`${name} was left out: a number was expected, ${what} came.`, 'warning');
+    this.note(`${name} was left out: ${why}.`, 'warning');
   }
 
   onEpisode(state: KeyState, value: number, step: number): void {

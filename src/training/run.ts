@@ -10,6 +10,7 @@ import { plainMap } from './plain-values.ts';
 import type { RunRecords } from './records.ts';
 import type { ArtifactOptions, NoteSeverity, RunFacts, RunStats } from './run-options.ts';
 import { type AdapterParameters, adapterValues } from './values/adapter.ts';
+import { type HistogramInput, histogramOf } from './values/histogram.ts';
 import { type PreferenceValues, preferenceValues } from './values/preference.ts';
 import type { StepOptions, StepValues } from './values/recorder.ts';
 
@@ -20,6 +21,11 @@ export interface ValueOptions {
   epoch?: number;
   /** When they were taken, milliseconds since the epoch. Default now. */
   time?: number;
+}
+
+export interface HistogramOptions extends ValueOptions {
+  /** Bins of one width between the smallest and the largest value, at most 512. Default 64. */
+  bins?: number;
 }
 
 /** Measures one step. */
@@ -136,6 +142,19 @@ export class Run implements RunFacts {
   /** Records how much of the model low-rank adapters train, under `lora/`. */
   lora(parameters: AdapterParameters, options?: ValueOptions): void {
     this.#guarded(() => this.#records.values(adapterValues(parameters), options, false));
+  }
+
+  /**
+   * Records how values are distributed at a step (the last one unless told otherwise): gradients, parameters,
+   * activations. Values are counted at once, a few nanoseconds each; NaN and infinities are counted apart. What is
+   * no list of numbers, and bins that are none, are left out, counted and noted.
+   *
+   * @example
+   * run.histogram('gradients/layer_1', layer.gradient);
+   * run.histogram('activations/relu', { edges: [0, 1, 2], counts: [10, 3] });
+   */
+  histogram(name: string, values: HistogramInput, options?: HistogramOptions): void {
+    this.#guarded(() => this.#records.histogram(name, () => histogramOf(values, options?.bins), options));
   }
 
   /** Adds parameters, or sets them anew. */

@@ -64,7 +64,10 @@ export class CometClient {
     });
   }
 
-  /** Uploads a file, or bytes. The experiment has one of a name: the older is overwritten. */
+  /**
+   * Uploads a file, or bytes. The experiment has one of a name: the older is overwritten. With a step, it has one of
+   * each step.
+   */
   async upload(
     experimentKey: string,
     asset: {
@@ -72,13 +75,16 @@ export class CometClient {
       readonly type: string;
       readonly groupingName?: string;
       readonly metadata?: string;
+      readonly step?: number;
+      readonly epoch?: number | undefined;
     },
     content: { readonly path: string; readonly size: number } | Uint8Array,
     signal?: AbortSignal,
   ): Promise<void> {
     const url = new URL(this.#settings.baseUrl + PATHS.asset);
-    const query = { experimentKey, overwrite: 'true', ...asset };
-    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    const query = { experimentKey, overwrite: asset.step === undefined, ...asset };
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined) url.searchParams.set(name, String(value));
     const extension = /\.([\w-]{1,12})$/.exec(asset.fileName)?.[1];
     if (extension !== undefined) url.searchParams.set('extension', extension);
     const boundary = `llm-otel-${randomUUID()}`;

@@ -1,3 +1,4 @@
+import { nonFiniteCounts } from '../histogram.ts';
 import type { SinkRecord } from '../sink.ts';
 import {
   cometTags,
@@ -8,6 +9,7 @@ import {
   parametersOf,
   shortened,
 } from './experiment.ts';
+import { type HistogramAsset, histogramAsset } from './histogram.ts';
 import { systemMetric } from './system-metrics.ts';
 import type { SkippedValue, Thinning } from './thinning.ts';
 
@@ -36,12 +38,20 @@ export interface CometBatch {
   readonly tags: string[];
   /** A parameter is a map. */
   nested: boolean;
+  readonly histograms: HistogramAsset[];
   readonly output: OutputLine[];
 }
 
 /** Online and offline translate alike: only the way differs. `autoLog` false leaves out what nobody asked for. */
 export function batchOf(records: readonly SinkRecord[], thinning: Thinning, autoLog: boolean): CometBatch {
-  const batch: CometBatch = { metrics: [], parameters: [], tags: [], nested: false, output: [] };
+  const batch: CometBatch = {
+    metrics: [],
+    parameters: [],
+    tags: [],
+    nested: false,
+    histograms: [],
+    output: [],
+  };
   for (const record of records) {
     const time = Math.floor(record.time);
     switch (record.kind) {
@@ -50,6 +60,15 @@ export function batchOf(records: readonly SinkRecord[], thinning: Thinning, auto
         for (const [key, value] of Object.entries(record.values))
           if (thinning.keeps(key, { value, step: record.step, epoch, time }))
             batch.metrics.push(metricOf(record.seq, key, { value, step: record.step, epoch, time }));
+        break;
+      }
+      case 'histogram': {
+        const { seq, name, step, histogram } = record;
+        const asset = histogramAsset(record);
+        if (asset) batch.histograms.push(asset);
+        const epoch = record.epoch ?? null;
+        for (const [what, value] of Object.entries(nonFiniteCounts(histogram)))
+          batch.metrics.push(metricOf(seq, `${name}/${what}`, { value, step, epoch, time }));
         break;
       }
       case 'params':

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { Asset } from './assets.ts';
 import { NESTED, type Parameter } from './experiment.ts';
+import type { HistogramAsset } from './histogram.ts';
 import type { CometBatch, Metric, OutputLine } from './messages.ts';
 
 /**
@@ -64,8 +66,13 @@ export function gitMessage(git: Readonly<Record<string, unknown>>): Message {
 }
 
 /** `file`: name of the copy in the archive. */
-export function uploadMessage(asset: Asset, file: string, assetId: string, time: number): Message {
-  const { fileName, type, groupingName, metadata } = asset;
+export function uploadMessage(
+  asset: Asset & Partial<Pick<HistogramAsset, 'step' | 'epoch'>>,
+  file: string,
+  assetId: string,
+  time: number,
+): Message {
+  const { fileName, type, groupingName, metadata, step, epoch } = asset;
   const extension = /\.([\w-]{1,12})$/.exec(fileName)?.[1];
   return {
     type: 'file_upload',
@@ -75,8 +82,9 @@ export function uploadMessage(asset: Asset, file: string, assetId: string, time:
       additional_params: {
         fileName,
         assetId,
-        step: null,
-        overwrite: true,
+        step: step ?? null,
+        ...(epoch === undefined ? {} : { epoch }),
+        overwrite: step === undefined,
         // absent, it marks the experiment as broken
         context: null,
         runId: null,
@@ -91,13 +99,29 @@ export function uploadMessage(asset: Asset, file: string, assetId: string, time:
   };
 }
 
-export function batchMessages({ metrics, parameters, nested, output }: CometBatch): Message[] {
+export function batchMessages({ metrics, parameters, nested, histograms, output }: CometBatch): Message[] {
   return [
     ...parameters.map(parameterMessage),
     ...(nested ? [otherMessage({ name: NESTED, value: true })] : []),
     ...metrics.map(metricMessage),
+    ...histograms.map((histogram) => {
+      const { name } = histogramFile(histogram);
+      return uploadMessage(histogram, name, name, histogram.time);
+    }),
     ...output.map(outputMessage),
   ];
+}
+
+const HISTOGRAM_FILE = /^histogram-[0-9a-f]{32}$/;
+
+/** The file of a histogram in the archive: the same one comes to the same name. */
+export function histogramFile({ seq, fileName, content }: HistogramAsset): { name: string; content: string } {
+  const hash = createHash('sha256').update(`${seq}/${fileName}`).digest('hex').slice(0, 32);
+  return { name: `histogram-${hash}`, content };
+}
+
+export function isHistogramFile(name: string): boolean {
+  return HISTOGRAM_FILE.test(name);
 }
 
 export function messageLines(messages: readonly Message[]): string {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunEndStatus } from '../../conventions/index.ts';
 import { AppendFile } from '../local/append-file.ts';
@@ -24,6 +24,8 @@ import {
   fileNameMessage,
   gitMessage,
   graphMessage,
+  histogramFile,
+  isHistogramFile,
   messageLines,
   metricMessage,
   otherMessage,
@@ -142,6 +144,10 @@ export class CometOfflineSink implements RunSink {
       this.#context?.warn(
         'Comet keeps 15,000 values of a metric: beyond the 4096th every second one is kept, then every fourth and so on. All of them are in the journal and the hub.',
       );
+    for (const histogram of translated.histograms) {
+      const { name, content } = histogramFile(histogram);
+      await writeFile(join(state.folder, name), content);
+    }
     const tags = [...new Set([...state.tags, ...translated.tags])];
     await this.#append(batchMessages(translated), { ...state, tags, thinning: thinning.state() });
     if (tags.length > state.tags.length) await this.#writeFacts(batch.at(-1)?.time ?? state.startedAt);
@@ -184,6 +190,8 @@ export class CometOfflineSink implements RunSink {
         'experiment.json',
         'messages.json',
         ...state.files,
+        // too many to be remembered one by one
+        ...(await readdir(state.folder)).filter(isHistogramFile).toSorted(),
       ]);
       await rm(state.folder, { recursive: true, force: true });
       this.#state = { ...this.#opened(), archives: state.archives + 1 };

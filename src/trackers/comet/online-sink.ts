@@ -22,6 +22,7 @@ import {
   parametersOf,
   projectName,
 } from './experiment.ts';
+import type { HistogramAsset } from './histogram.ts';
 import { batchOf, chunksOf, lastMetrics, type Metric, type OutputLine } from './messages.ts';
 import { RateLimit } from './rate-limit.ts';
 import { detailsOf } from './run-details.ts';
@@ -83,6 +84,8 @@ export class CometOnlineSink implements RunSink {
   #lines = 0;
   /** Values up to this `seq` were taken, also of a batch that failed in its middle. */
   #sentSeq = -1;
+  /** So were histograms. */
+  #histogramSeq = -1;
   #described = false;
   #beatAt = -Infinity;
 
@@ -129,6 +132,7 @@ export class CometOnlineSink implements RunSink {
     this.#thinning = (state?.['thinning'] as ThinningState | undefined) ?? {};
     this.#lines = Number(state?.['lines'] ?? 0);
     this.#sentSeq = Math.max(this.#sentSeq, Number(state?.['sent'] ?? -1));
+    this.#histogramSeq = Math.max(this.#histogramSeq, Number(state?.['histograms'] ?? -1));
     this.#described = state?.['described'] === true;
     await this.#beat(true, signal);
     if (!this.#described) await this.#describe(run, signal);
@@ -136,11 +140,16 @@ export class CometOnlineSink implements RunSink {
 
   async write(batch: readonly SinkRecord[], signal?: AbortSignal): Promise<void> {
     const thinning = new Thinning(this.#thinning);
-    const { metrics, parameters, tags, nested, output } = batchOf(batch, thinning, this.#settings.autoLog);
+    const { metrics, parameters, tags, nested, histograms, output } = batchOf(
+      batch,
+      thinning,
+      this.#settings.autoLog,
+    );
     await this.#parameters(parameters, signal);
     if (nested) await this.#others([{ name: NESTED, value: true, cut: false }], signal);
     await this.#tags(tags, signal);
     const lines = await this.#output(output, this.#lines, signal);
+    await this.#histograms(histograms, signal);
     // last: all before may come twice, Comet is not known to see that a value does
     await this.#metrics(metrics, signal);
     if (thinning.left > 0)
@@ -205,6 +214,7 @@ export class CometOnlineSink implements RunSink {
       ),
       lines: this.#lines,
       sent: this.#sentSeq,
+      histograms: this.#histogramSeq,
       described: this.#described,
     };
   }
@@ -278,6 +288,15 @@ export class CometOnlineSink implements RunSink {
         signal,
       );
       this.#sentSeq = Math.max(this.#sentSeq, values.at(-1)?.seq ?? -1);
+    }
+  }
+
+  async #histograms(histograms: readonly HistogramAsset[], signal?: AbortSignal): Promise<void> {
+    for (const { seq, fileName, type, step, epoch, content } of histograms) {
+      if (seq <= this.#histogramSeq) continue;
+      const asset = { fileName, type, step, epoch };
+      await this.#client.upload(this.#experiment(), asset, Buffer.from(content), signal);
+      this.#histogramSeq = seq;
     }
   }
 

@@ -87,6 +87,10 @@ export function nextPortion(
   return { kind: 'write', records, lastSeq, entries: count, full, starts };
 }
 
+/** What a histogram is at most where only numbers are kept (`histogramFigures`). */
+const HISTOGRAM_VALUES = 8;
+
 function valuesOf(record: SinkRecord): number {
+  if (record.kind === 'histogram') return HISTOGRAM_VALUES;
   return record.kind === 'step' || record.kind === 'system' ? Object.keys(record.values).length : 1;
 }

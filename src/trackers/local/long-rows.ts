@@ -1,8 +1,18 @@
 import type { RunEndStatus } from '../../conventions/index.ts';
+import { histogramBody } from '../histogram.ts';
 import type { SinkArtifact, SinkMap, SinkRecord, SinkRun, SinkValue } from '../sink.ts';
 
 /** `value` for what a step recorded; the rest as their names say. */
-export type RowKind = 'param' | 'tag' | 'value' | 'note' | 'system' | 'console' | 'artifact' | 'end';
+export type RowKind =
+  | 'param'
+  | 'tag'
+  | 'value'
+  | 'histogram'
+  | 'note'
+  | 'system'
+  | 'console'
+  | 'artifact'
+  | 'end';
 
 /** A run in long form, one value a row. Undefined: the row has no such thing. */
 export interface LongRow {
@@ -32,6 +42,8 @@ export function recordRows(record: SinkRecord): LongRow[] {
   switch (record.kind) {
     case 'step':
       return rows('value', record.values, record);
+    case 'histogram':
+      return rows('histogram', { [record.name]: histogramBody(record.histogram) }, record);
     case 'params':
       return rows('param', record.params, record);
     case 'tags':

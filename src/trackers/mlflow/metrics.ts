@@ -1,4 +1,5 @@
 import type { SinkRecord } from '../sink.ts';
+import { histogramFigures } from '../histogram.ts';
 import { mlflowKey } from './keys.ts';
 import { systemMetrics } from './system-metrics.ts';
 
@@ -26,7 +27,7 @@ export function metricText(key: string, value: number, time: number, step: numbe
   };
 }
 
-/** The metrics of what steps and system samples record, in order. */
+/** The metrics of what steps, histograms (MLflow has none: their figures) and system samples record, in order. */
 export function metricsOf(records: readonly SinkRecord[]): MetricText[] {
   const metrics: MetricText[] = [];
   for (const record of records) {
@@ -36,6 +37,10 @@ export function metricsOf(records: readonly SinkRecord[]): MetricText[] {
       // the page can draw over another metric: the epoch is one
       if (epoch !== undefined && !Object.hasOwn(values, 'train/epoch'))
         metrics.push(metricText('train/epoch', epoch, time, step));
+    } else if (record.kind === 'histogram') {
+      const { name, time, step, histogram } = record;
+      for (const [figure, value] of Object.entries(histogramFigures(histogram)))
+        metrics.push(metricText(`${name}/${figure}`, value, time, step));
     } else if (record.kind === 'system') {
       for (const [key, value] of systemMetrics(record.values))
         metrics.push(metricText(key, value, record.time, record.sample));

@@ -1,7 +1,7 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { RunEndStatus } from '../../conventions/index.ts';
 import { exactJson } from '../local/exact-json.ts';
-import type { SinkArtifact, SinkMap, SinkRecord, SinkRun } from '../sink.ts';
+import type { HistogramRecord, SinkArtifact, SinkMap, SinkRecord, SinkRun } from '../sink.ts';
 import { SQLITE_INDEX, SQLITE_SCHEMA, SQLITE_VERSION } from './schema.ts';
 
 const STATEMENTS = {
@@ -14,6 +14,7 @@ const STATEMENTS = {
   key: 'INSERT INTO keys (key) VALUES (?) ON CONFLICT (key) DO UPDATE SET key = key RETURNING id',
   point: 'INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   system: 'INSERT INTO system_points VALUES (?, ?, ?, ?, ?, ?)',
+  histogram: 'INSERT INTO histograms VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   param: 'INSERT OR REPLACE INTO params VALUES (?, ?, ?)',
   tag: 'INSERT OR REPLACE INTO tags VALUES (?, ?, ?)',
   note: 'INSERT INTO notes VALUES (?, ?, ?, ?, ?)',
@@ -115,6 +116,9 @@ export class RunDatabase {
           this.#statement('system').run(...place, finite(value), exact(value));
         }
         break;
+      case 'histogram':
+        this.#histogram(record);
+        break;
       case 'params':
         this.#pairs('param', record.params);
         break;
@@ -127,6 +131,13 @@ export class RunDatabase {
       default:
         this.#statement('console').run(rank, record.time, record.stream, record.text);
     }
+  }
+
+  #histogram({ seq, step, time, epoch, name, histogram }: HistogramRecord): void {
+    const { edges, counts, min, max, sum, nan, positiveInfinity, negativeInfinity } = histogram;
+    const place = [this.#rank, seq, wholeNumber(step), time, finite(epoch), name] as const;
+    const figures = [min ?? null, max ?? null, sum ?? null, nan, positiveInfinity, negativeInfinity] as const;
+    this.#statement('histogram').run(...place, exactJson(edges), exactJson(counts), ...figures);
   }
 
   #pairs(statement: 'param' | 'tag', values: SinkMap): void {

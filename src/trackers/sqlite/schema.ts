@@ -1,7 +1,7 @@
 /**
  * A run's SQLite file. `points` has one row a value: `value` is NULL for NaN and 0 for -0, which SQLite cannot hold,
  * and `exact` then has the number's text; it is NULL otherwise. The view `history` joins the keys' names, and gives
- * `text` for every value. Times are milliseconds since the epoch; parameters, tags and the like are JSON.
+ * `text` for every value. `histograms` has `edges` and `counts` as JSON lists. Times are milliseconds since the epoch; parameters, tags and the like are JSON.
  */
 export const SQLITE_SCHEMA = `
 CREATE TABLE IF NOT EXISTS runs (
@@ -22,6 +22,11 @@ CREATE TABLE IF NOT EXISTS points (
 CREATE TABLE IF NOT EXISTS system_points (
   key INTEGER NOT NULL REFERENCES keys (id), rank INTEGER NOT NULL, sample INTEGER NOT NULL, time REAL NOT NULL,
   value REAL, exact TEXT
+);
+CREATE TABLE IF NOT EXISTS histograms (
+  rank INTEGER NOT NULL, seq INTEGER NOT NULL, step INTEGER NOT NULL, time REAL NOT NULL, epoch REAL, name TEXT NOT NULL,
+  edges TEXT NOT NULL, counts TEXT NOT NULL, min REAL, max REAL, sum REAL,
+  nan INTEGER NOT NULL, positive_infinity INTEGER NOT NULL, negative_infinity INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS notes (rank INTEGER NOT NULL, seq INTEGER NOT NULL, time REAL NOT NULL, severity TEXT NOT NULL, text TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS console (rank INTEGER NOT NULL, time REAL NOT NULL, stream TEXT NOT NULL, text TEXT NOT NULL);

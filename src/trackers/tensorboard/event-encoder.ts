@@ -1,7 +1,9 @@
 import type { RunEndStatus } from '../../conventions/index.ts';
-import type { SinkMap, SinkRecord, SinkRun, SinkValue } from '../sink.ts';
+import { nonFiniteCounts } from '../histogram.ts';
+import type { HistogramRecord, SinkMap, SinkRecord, SinkRun, SinkValue } from '../sink.ts';
 import { doubleField, field, intField } from './message.ts';
 import {
+  histogramValue,
   type HparamValue,
   ScalarTag,
   SESSION_STATUS,
@@ -14,9 +16,10 @@ import { tfRecord } from './tf-record.ts';
 const EVENT = { wallTime: 1, step: 2, fileVersion: 3, summary: 5 } as const;
 const SUMMARY_VALUE = 1;
 const VERSION = 'brain.Event:2';
+const NOTHING = Buffer.alloc(0);
 
 /**
- * Turns a run into the records of one event file: scalars by key, parameters for the HPARAMS tab and as a text,
+ * Turns a run into the records of one event file: scalars by key, histograms by name, parameters for the HPARAMS tab and as a text,
  * notes, tags and artifacts as texts. TensorBoard has no epoch and no rank.
  */
 export class EventEncoder {
@@ -54,6 +57,8 @@ export class EventEncoder {
       case 'step':
         this.#step = record.step;
         return this.#scalars(record.time, record.step, record.values);
+      case 'histogram':
+        return this.#histogram(record);
       case 'system':
         return this.#scalars(record.time, record.sample, record.values);
       case 'params':
@@ -90,7 +95,19 @@ export class EventEncoder {
       }
       encoded.push(tag.value(values[key] as number, first));
     }
-    return encoded.length === 0 ? Buffer.alloc(0) : this.#event(time, step, encoded);
+    return encoded.length === 0 ? NOTHING : this.#event(time, step, encoded);
+  }
+
+  /** Beside it, how many values were not finite, when there were such. */
+  #histogram({ time, step, name, histogram }: HistogramRecord): Buffer {
+    const lost = Object.entries(nonFiniteCounts(histogram)).map(([what, count]) => [
+      `${name}/${what}`,
+      count,
+    ]);
+    return Buffer.concat([
+      histogram.counts.length === 0 ? NOTHING : this.#event(time, step, [histogramValue(name, histogram)]),
+      this.#scalars(time, step, Object.fromEntries(lost) as Record<string, number>),
+    ]);
   }
 
   #text(time: number, tag: string, text: string): Buffer {

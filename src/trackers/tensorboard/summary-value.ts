@@ -1,3 +1,4 @@
+import type { Histogram } from '../histogram.ts';
 import { doubleField, field, intField } from './message.ts';
 
 /**
@@ -7,8 +8,9 @@ import { doubleField, field, intField } from './message.ts';
 const VALUE = { tag: 1, tensor: 8, metadata: 9 } as const;
 const METADATA = { pluginData: 1, dataClass: 4 } as const;
 const PLUGIN_DATA = { name: 1, content: 2 } as const;
-const TENSOR = { dtype: 1, shape: 2, floatVal: 5, stringVal: 8 } as const;
-const DTYPE = { float: 1, string: 7 } as const;
+const TENSOR = { dtype: 1, shape: 2, content: 4, floatVal: 5, stringVal: 8 } as const;
+const SHAPE = { dimension: 2, size: 1 } as const;
+const DTYPE = { float: 1, double: 2, string: 7 } as const;
 const DATA_CLASS = { scalar: 1, tensor: 2 } as const;
 
 const MAX_FLOAT = 3.4028234663852886e38;
@@ -42,6 +44,28 @@ export class ScalarTag {
     bytes.writeFloatLE(inRange, bytes.length - 4);
     return bytes;
   }
+}
+
+/**
+ * A histogram of a tag, as `tf.summary.histogram` writes it: a tensor of doubles, a row a bin with left edge, right
+ * edge and count. TensorBoard has no place for values that are not finite.
+ */
+export function histogramValue(tag: string, { edges, counts }: Histogram): Buffer {
+  const rows = Buffer.alloc(counts.length * 3 * 8);
+  for (const [bin, count] of counts.entries()) {
+    let at = bin * 3 * 8;
+    for (const cell of [edges[bin] ?? 0, edges[bin + 1] ?? 0, count]) at = rows.writeDoubleLE(cell, at);
+  }
+  return Buffer.concat([
+    field(VALUE.tag, tag),
+    metadataOf('histograms', DATA_CLASS.tensor),
+    field(
+      VALUE.tensor,
+      intField(TENSOR.dtype, DTYPE.double),
+      shapeOf(counts.length, 3),
+      field(TENSOR.content, rows),
+    ),
+  ]);
 }
 
 /** A text (Markdown) of a tag: content of a `Summary.Value`. */
@@ -117,10 +141,14 @@ function hparamsValue(name: string, data: Buffer): Buffer {
     field(
       VALUE.tensor,
       intField(TENSOR.dtype, DTYPE.float),
-      field(TENSOR.shape, field(2, intField(1, 1))),
+      shapeOf(1),
       field(TENSOR.floatVal, Buffer.alloc(4)),
     ),
   ]);
+}
+
+function shapeOf(...dimensions: readonly number[]): Buffer {
+  return field(TENSOR.shape, ...dimensions.map((size) => field(SHAPE.dimension, intField(SHAPE.size, size))));
 }
 
 function metadataOf(plugin: string, dataClass: number): Buffer {

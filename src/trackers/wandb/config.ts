@@ -33,7 +33,7 @@ export interface WandbOptions {
   resume?: 'allow' | 'must' | 'never' | 'auto';
   /** Source files of the program's folder and the state of git beside them. Default false. */
   logCode?: boolean;
-  /** No model can be watched from Node: accepted, and explained. */
+  /** Histograms that the run records under `gradients/` and `parameters/`. Default true; false leaves them out. */
   logGradients?: boolean;
   logParameters?: boolean;
   /**
@@ -67,6 +67,8 @@ export interface WandbSettings {
   readonly resume: 'allow' | 'must' | 'never';
   readonly dir: string;
   readonly logCode: boolean;
+  readonly logGradients: boolean;
+  readonly logParameters: boolean;
   readonly console: boolean;
   readonly alerts: 'info' | 'warning' | 'error' | 'none';
   readonly maxArtifactBytes: number;
@@ -95,10 +97,7 @@ const RESUMES: Readonly<Record<string, WandbSettings['resume']>> = {
  * Puts options and environment together. Undefined: mode `disabled`.
  * @throws TypeError for a mode, an address or a resume that cannot be.
  */
-export function wandbSettings(
-  options: WandbOptions,
-  { env, warn }: PlatformContext,
-): WandbSettings | undefined {
+export function wandbSettings(options: WandbOptions, { env }: PlatformContext): WandbSettings | undefined {
   const variable = (name: string): string | undefined => env[name] || undefined;
   const given = options.mode ?? variable('WANDB_MODE') ?? 'online';
   const mode = MODES[given];
@@ -109,11 +108,6 @@ export function wandbSettings(
   if (mode === undefined)
     throw new TypeError(`W&B's mode must be online, offline or disabled, got ${JSON.stringify(given)}.`);
   if (mode === 'disabled') return undefined;
-  for (const name of ['logGradients', 'logParameters'] as const)
-    if (options[name])
-      warn(
-        `${snake(name)}: there is no model in Node that could be watched, so nothing is logged by itself. Give what you have as values of a step, e.g. run.step({'gradients/layer_1/norm': norm}).`,
-      );
   const resume = options.resume ?? variable('WANDB_RESUME') ?? 'allow';
   if (RESUMES[resume] === undefined)
     throw new TypeError(`W&B's resume must be allow, must, never or auto, got ${JSON.stringify(resume)}.`);
@@ -149,6 +143,8 @@ export function wandbSettings(
     resume: RESUMES[resume],
     dir: resolve(options.dir ?? variable('WANDB_DIR') ?? '.'),
     logCode: options.logCode ?? false,
+    logGradients: options.logGradients ?? true,
+    logParameters: options.logParameters ?? true,
     console: sendsConsole(options.console ?? variable('WANDB_CONSOLE')),
     alerts,
     maxArtifactBytes: options.maxArtifactBytes ?? GIB,
@@ -193,8 +189,4 @@ export function keyOfNetrc(env: PlatformContext['env'], host: string): string | 
     }
   }
   return undefined;
-}
-
-function snake(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

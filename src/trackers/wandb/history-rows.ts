@@ -1,4 +1,5 @@
-import type { SinkRecord } from '../sink.ts';
+import type { HistogramRecord, SinkMap, SinkRecord } from '../sink.ts';
+import { histogramColumns } from './histogram-columns.ts';
 import { parseWandbJson, wandbJson, wandbNumbers } from './wandb-json.ts';
 
 type StepRecord = Extract<SinkRecord, { kind: 'step' }>;
@@ -11,6 +12,8 @@ export interface HistoryRow {
   readonly time: number;
   /** By key, without W&B's own `_step`, `_timestamp` and `_runtime`. */
   readonly values: Readonly<Record<string, number>>;
+  /** What is no number: histograms, by key. */
+  readonly media?: SinkMap;
 }
 
 /** What to remember of the history between calls; plain JSON. */
@@ -23,6 +26,8 @@ export type HistoryState = {
     readonly own: number;
     readonly time: number;
     readonly values: string;
+    /** Absent in what an older version remembered. */
+    readonly media?: string;
   } | null;
   /** Steps went back once: from there on rows carry the program's own step too. */
   readonly shifted: boolean;
@@ -44,14 +49,18 @@ export const OWN_STEP = 'train/global_step';
  */
 export class HistoryRows {
   #last: number;
-  #open: { step: number; own: number; time: number; values: Record<string, number> } | undefined;
+  #open: OpenRow | undefined;
   #shifted: boolean;
 
   constructor(state: HistoryState = NO_HISTORY) {
     this.#last = state.last;
     this.#shifted = state.shifted;
     this.#open = state.open
-      ? { ...state.open, values: parseWandbJson(state.open.values) as Record<string, number> }
+      ? {
+          ...state.open,
+          values: parseWandbJson(state.open.values) as Record<string, number>,
+          media: parseWandbJson(state.open.media ?? '{}') as SinkMap,
+        }
       : undefined;
   }
 
@@ -60,14 +69,12 @@ export class HistoryRows {
   }
 
   /** The row that is complete by this, if one is. */
-  add(record: StepRecord): HistoryRow | undefined {
-    const values: Record<string, number> =
-      record.epoch === undefined || Object.hasOwn(record.values, 'train/epoch')
-        ? { ...record.values }
-        : { ...record.values, 'train/epoch': record.epoch };
+  add(record: StepRecord | HistogramRecord): HistoryRow | undefined {
+    const { values, media } = columnsOf(record);
     const open = this.#open;
     if (open && open.own === record.step) {
       Object.assign(open.values, values);
+      open.media = { ...open.media, ...media };
       open.time = record.time;
       return undefined;
     }
@@ -77,7 +84,7 @@ export class HistoryRows {
     if (own <= this.#last) this.#shifted = true;
     const step = Math.max(own, this.#last + 1);
     if (this.#shifted) values[OWN_STEP] ??= record.step;
-    this.#open = { step, own: record.step, time: record.time, values };
+    this.#open = { step, own: record.step, time: record.time, values, media };
     return done;
   }
 
@@ -87,7 +94,8 @@ export class HistoryRows {
     if (!open) return undefined;
     this.#open = undefined;
     this.#last = open.step;
-    return { step: open.step, time: open.time, values: open.values };
+    const { step, time, values, media } = open;
+    return { step, time, values, ...(Object.keys(media).length === 0 ? {} : { media }) };
   }
 
   state(): HistoryState {
@@ -95,9 +103,32 @@ export class HistoryRows {
     return {
       last: this.#last,
       shifted: this.#shifted,
-      open: open ? { step: open.step, own: open.own, time: open.time, values: wandbJson(open.values) } : null,
+      open: open
+        ? {
+            step: open.step,
+            own: open.own,
+            time: open.time,
+            values: wandbJson(open.values),
+            ...(Object.keys(open.media).length === 0 ? {} : { media: wandbJson(open.media) }),
+          }
+        : null,
     };
   }
+}
+
+interface OpenRow {
+  readonly step: number;
+  readonly own: number;
+  time: number;
+  readonly values: Record<string, number>;
+  media: SinkMap;
+}
+
+function columnsOf(record: StepRecord | HistogramRecord): { values: Record<string, number>; media: SinkMap } {
+  const columns =
+    record.kind === 'histogram' ? histogramColumns(record) : { values: { ...record.values }, media: {} };
+  if (record.epoch !== undefined) columns.values['train/epoch'] ??= record.epoch;
+  return columns;
 }
 
 /** W&B's own columns beside a row's values: seconds. */
@@ -114,6 +145,8 @@ export function historyLine(row: HistoryRow, startedAt: number): string {
   let line = '';
   let index = 0;
   for (const key in row.values) line += `${JSON.stringify(key)}:${texts[index++]},`;
+  for (const [key, value] of Object.entries(row.media ?? {}))
+    line += `${JSON.stringify(key)}:${wandbJson(value)},`;
   const { _step, _timestamp, _runtime } = rowColumns(row, startedAt);
   return `{${line}"_step":${_step},"_timestamp":${_timestamp},"_runtime":${_runtime}}`;
 }

@@ -18,6 +18,7 @@ import { codeFiles } from './code-files.ts';
 import type { WandbSettings } from './config.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { type Bucket, NOTIFY_ALERT, UPSERT_BUCKET } from './graphql.ts';
+import { takesHistogram } from './histogram-columns.ts';
 import { OWN_STEP } from './history-rows.ts';
 import { resumedRun } from './resume.ts';
 import { RunConfig } from './run-config.ts';
@@ -132,7 +133,7 @@ export class WandbOnlineSink implements RunSink {
   async write(batch: readonly SinkRecord[], signal?: AbortSignal): Promise<void> {
     await this.#update(batch, signal);
     const draft = new StreamDraft(this.#stream);
-    for (const record of batch) if (record.kind !== 'console' || this.#settings.console) draft.add(record);
+    for (const record of batch) if (this.#takes(record)) draft.add(record);
     await this.#post(draft, undefined, signal);
     for (const record of batch) {
       const alert = alertOf(record, this.#settings.alerts);
@@ -199,6 +200,11 @@ export class WandbOnlineSink implements RunSink {
     if (!this.#path) return undefined;
     const { entity, project, run } = this.#path;
     return `${this.#settings.appUrl}/${[entity, project, 'runs', run].map(encodeURIComponent).join('/')}`;
+  }
+
+  #takes(record: SinkRecord): boolean {
+    if (record.kind === 'histogram') return takesHistogram(record, this.#settings);
+    return record.kind !== 'console' || this.#settings.console;
   }
 
   #place(): RunPath {

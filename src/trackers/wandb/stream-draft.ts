@@ -63,6 +63,7 @@ export class StreamDraft {
   add(record: SinkRecord): void {
     switch (record.kind) {
       case 'step':
+      case 'histogram':
         this.#row(this.#rows.add(record));
         break;
       case 'system':
@@ -129,6 +130,7 @@ export class StreamDraft {
     if (!row) return;
     this.#history.push(historyLine(row, this.#state.startedAt));
     this.summarize(row.values);
+    this.summarize(row.media ?? {});
     this.summarize(rowColumns(row, this.#state.startedAt));
   }
 

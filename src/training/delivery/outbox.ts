@@ -6,7 +6,7 @@ export interface QueuedRecord {
   readonly seq: number;
   /** About how many bytes it is on the wire. */
   readonly size: number;
-  /** Steps may be given up when nothing else helps; starts, ends and parameters may not. */
+  /** Steps and histograms may be given up when nothing else helps; starts, ends and parameters may not. */
   readonly isStep: boolean;
   /** Its line in the journal. */
   line(): string;
@@ -22,7 +22,7 @@ export class NamedRecord implements QueuedRecord {
 
   constructor(record: JournalRecord) {
     this.seq = record.seq;
-    this.isStep = record.event === EVENT.trainingStep;
+    this.isStep = record.event === EVENT.trainingStep || record.event === EVENT.trainingHistogram;
     this.#record = record;
     this.#line = encodeRecord(record);
   }

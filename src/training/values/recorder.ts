@@ -167,6 +167,21 @@ export class StepRecorder {
     if (bad || this.#openEpisodes > 0) this.#watch(stored, chunk, first, step);
   }
 
+  /** Where something stands that belongs to a step without being one: the last step unless told otherwise. */
+  place({ step, epoch, time }: Pick<StepOptions, 'step' | 'epoch' | 'time'>): {
+    step: number;
+    epoch: number | undefined;
+    time: number;
+  } {
+    const now = this.#around.clock.monotonic();
+    const given = epoch === undefined ? Number.NaN : this.#number('epoch', epoch);
+    return {
+      step: this.#step(step, false),
+      epoch: Number.isFinite(given) ? given : undefined,
+      time: time === undefined ? this.#around.clock.epoch(now) : this.#time(time, now),
+    };
+  }
+
   /**
    * Copies the values to the chunk (a new one when it is full) and leaves their shape in `#shape`. Tries the shape of
    * the last call, then the one that followed it before: loops alternate. Returns whether a value is not finite.

@@ -1,4 +1,4 @@
-/** A scalar or a text of an event file. */
+/** A scalar, a text or a histogram of an event file. */
 export interface ReadValue {
   tag: string;
   step: bigint;
@@ -6,6 +6,8 @@ export interface ReadValue {
   plugin: string | undefined;
   float: number | undefined;
   text: string | undefined;
+  /** Of a histogram: left edge, right edge and count of each bin. */
+  bins?: number[][];
 }
 
 /** CRC-32C bit by bit: slow, and written apart from what it checks. */
@@ -52,6 +54,12 @@ function fields(bytes: Buffer): [number, bigint | Buffer][] {
 const one = (bytes: Buffer, number: number): bigint | Buffer | undefined =>
   fields(bytes).find(([found]) => found === number)?.[1];
 
+function rowsOf(doubles: Buffer): number[][] {
+  return Array.from({ length: doubles.length / 24 }, (_, row) =>
+    [0, 8, 16].map((at) => doubles.readDoubleLE(row * 24 + at)),
+  );
+}
+
 /** Every value of an event file. Throws for a sum that is wrong and for a torn end. */
 export function readEvents(file: Buffer): ReadValue[] {
   const values: ReadValue[] = [];
@@ -77,6 +85,7 @@ export function readEvents(file: Buffer): ReadValue[] {
       const tensor = one(bytes, 8) as Buffer;
       const float = one(tensor, 5) as Buffer | undefined;
       const text = one(tensor, 8) as Buffer | undefined;
+      const doubles = one(tensor, 4) as Buffer | undefined;
       values.push({
         tag: String(one(bytes, 1)),
         step,
@@ -84,6 +93,7 @@ export function readEvents(file: Buffer): ReadValue[] {
         plugin: plugin === undefined ? undefined : String(plugin),
         float: float?.readFloatLE(),
         text: text?.toString(),
+        ...(doubles ? { bins: rowsOf(doubles) } : {}),
       });
     }
   }

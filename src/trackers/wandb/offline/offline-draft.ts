@@ -46,6 +46,7 @@ export class OfflineDraft {
   add(record: SinkRecord): void {
     switch (record.kind) {
       case 'step':
+      case 'histogram':
         this.#row(this.#rows.add(record));
         break;
       case 'system':
@@ -96,8 +97,14 @@ export class OfflineDraft {
   #row(row: HistoryRow | undefined): void {
     if (!row) return;
     const columns = rowColumns(row, this.#state.startedAt);
-    this.records.push(encoder.record(RECORD.history, ITEM.history, items(row.values, columns)));
+    const media = Object.entries(row.media ?? {}).map(([key, value]): [string, string] => [
+      key,
+      wandbJson(value),
+    ]);
+    const all = items(row.values, columns);
+    this.records.push(encoder.record(RECORD.history, ITEM.history, [...all, ...media]));
     this.summarize(row.values);
+    this.summarize(row.media ?? {});
     this.summarize(columns);
   }
 }

@@ -18,6 +18,7 @@ import { artifactFileName } from '../artifact-file.ts';
 import { codeFiles } from '../code-files.ts';
 import type { WandbSettings } from '../config.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
+import { takesHistogram } from '../histogram-columns.ts';
 import { OWN_STEP } from '../history-rows.ts';
 import { configValue, runMetadata, wandbGroup, wandbProject, wandbRunId, wandbTags } from '../run-facts.ts';
 import { OfflineDraft, newOffline, type OfflineState } from './offline-draft.ts';
@@ -116,6 +117,7 @@ export class WandbOfflineSink implements RunSink {
     const draft = new OfflineDraft(this.#state);
     let run = this.#opened().run;
     for (const record of batch) {
+      if (record.kind === 'histogram' && !takesHistogram(record, this.#settings)) continue;
       if (record.kind === 'params') draft.raw(configRecord(configValue(record.params) as SinkMap));
       else if (record.kind === 'tags') {
         const tags = [...new Set([...run.tags, ...wandbTags(record.tags)])];
