@@ -1,5 +1,3 @@
-import type { SampleDelta } from './wire.ts';
-
 /** Who a device is: read once. */
 export interface GpuIdentity {
   /** UUID, as the driver gives it (`GPU-...`, `MIG-...`); for AMD its unique id, else its PCI address. */
@@ -90,20 +88,6 @@ export interface GpuSample {
   readonly cudaVersion?: string;
   readonly devices: readonly GpuDevice[];
 }
-
-/** What the sampler process tells. */
-export type SamplerMessage =
-  /** `time`: milliseconds since 1970 at the end of the sample. */
-  | { readonly type: 'sample'; readonly seq: number; readonly time: number; readonly delta: SampleDelta }
-  /** There is nothing to observe: the sampler ends for good. */
-  | { readonly type: 'absent'; readonly why: string }
-  /** No readings for now. */
-  | { readonly type: 'trouble'; readonly reason: TroubleReason; readonly why: string }
-  /** For the log, once each. */
-  | { readonly type: 'log'; readonly message: string };
-
-/** `llm_otel.reason` of an observer that is down. */
-export type TroubleReason = 'stalled' | 'driver' | 'crashed';
 
 /** State that the readings themselves tell of. */
 export function stateOf(readings: GpuReadings): { state: GpuState; reason?: string } {

@@ -1,11 +1,13 @@
 /**
  * The process that talks to the drivers: a call that hangs, crashes or leaks does so here. Started by the keeper, with
- * its settings as an argument; says what it reads by messages and ends when the keeper does.
+ * its settings as an argument; says what it reads by messages and ends when the keeper does. When that was killed, it
+ * starts another first.
  */
 import { openSources, pollAll } from './open-sources.ts';
-import type { SamplerMessage } from './sample.ts';
+import type { SamplerMessage } from './sampler-message.ts';
 import { readSettings } from './sampler-settings.ts';
 import type { GpuSource } from './source.ts';
+import { startHeir } from './succession.ts';
 import { SampleEncoder } from './wire.ts';
 
 const settings = readSettings(process.argv[2]);
@@ -36,8 +38,11 @@ function close(): void {
 // Ctrl-C reaches every process of the terminal; the program decides whether it ends, and is read until then.
 for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
 
+let released = false;
+process.once('message', () => (released = true));
 process.once('disconnect', () => {
   close();
+  if (!released) startHeir(settings, process.uptime() * 1000);
   process.exit();
 });
 

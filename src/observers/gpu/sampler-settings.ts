@@ -14,6 +14,8 @@ export interface SamplerSettings {
   readonly hangMs: number;
   /** First pause before a sampler that ended is started anew; it doubles up to 60 times of it. */
   readonly restartMs: number;
+  /** How many keepers have ended before this one. */
+  readonly keepersLost?: number;
 }
 
 export function settingsArgument(settings: SamplerSettings): string {

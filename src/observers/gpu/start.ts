@@ -1,16 +1,15 @@
 import { diag } from '@opentelemetry/api';
-import { type ChildProcess, fork } from 'node:child_process';
 import { uptime } from 'node:os';
 import { ATTR, ENV, METRIC } from '../../conventions/index.ts';
 import { type InstrumentRegistry, instruments } from '../../telemetry/instruments/registry.ts';
 import { intervalOf } from '../interval.ts';
-import { ownHelpers } from '../own-helpers.ts';
 import { Published } from '../published.ts';
-import { keeperEntry } from './entries.ts';
+import { Keeper } from './keeper.ts';
 import { gpuMayBePresent } from './presence.ts';
 import { GpuPublisher, hrTimeOf } from './publish.ts';
-import type { GpuIdentity, GpuSample, SamplerMessage, TroubleReason } from './sample.ts';
-import { type SamplerSettings, settingsArgument } from './sampler-settings.ts';
+import type { GpuIdentity, GpuSample } from './sample.ts';
+import type { SamplerMessage, TroubleReason } from './sampler-message.ts';
+import type { SamplerSettings } from './sampler-settings.ts';
 import { assignedDevices } from './visible-devices.ts';
 import { SampleDecoder, type SampleDelta } from './wire.ts';
 
@@ -75,7 +74,7 @@ class RunningGpuObserver implements GpuObserver {
   readonly #publisher: GpuPublisher;
   readonly #decoder = new SampleDecoder();
   readonly #xids = new Map<string, Map<number, number>>();
-  readonly #keeper: ChildProcess;
+  readonly #keeper: Keeper;
   readonly #watch: NodeJS.Timeout;
   readonly #told = new Set<string>();
   #resolveFirst: (sample: GpuSample | undefined) => void = () => {};
@@ -99,13 +98,10 @@ class RunningGpuObserver implements GpuObserver {
       observer: hrTimeOf(now),
     });
     this.#env = env;
-    this.#keeper = startKeeper(settingsOf(interval, options, env), env);
-    this.#keeper.on('message', (message) => this.#onMessage(message as SamplerMessage));
-    this.#keeper.once('error', (error) => this.#onEnd(error.message));
-    this.#keeper.once('exit', (code, signal) => this.#onEnd(signal ?? `exit code ${code}`));
-    if (this.#keeper.pid !== undefined) ownHelpers.add(this.#keeper.pid);
-    this.#keeper.unref();
-    this.#keeper.channel?.unref();
+    this.#keeper = new Keeper(settingsOf(interval, options, env), env, {
+      message: (message) => this.#onMessage(message),
+      ended: (why) => this.#onEnd(why),
+    });
     // Counts turns of this loop, not time: a program that never yields delays the samples, which are not lost.
     this.#watch = setInterval(() => {
       if (++this.#missed > PATIENCE && this.#up === true) this.#down('stalled', 'no sample came');
@@ -124,7 +120,7 @@ class RunningGpuObserver implements GpuObserver {
     this.#published.clear();
     this.#latest = undefined;
     this.#resolveFirst(undefined);
-    if (this.#keeper.connected) this.#keeper.disconnect();
+    this.#keeper.stop();
   }
 
   #onMessage(message: SamplerMessage): void {
@@ -189,10 +185,9 @@ class RunningGpuObserver implements GpuObserver {
     diag.warn(`llm-otel: no GPU readings for now: ${why}`);
   }
 
-  #onEnd(how: string): void {
+  #onEnd(why: string): void {
     if (this.#stopped) return;
-    clearInterval(this.#watch);
-    this.#down('crashed', `the process that reads the GPUs ended: ${how}`);
+    this.#down('crashed', `the process that reads the GPUs ended: ${why}`);
     this.#resolveFirst(undefined);
   }
 }
@@ -215,17 +210,4 @@ function settingsOf(
     hangMs: options.hangMs ?? 60_000,
     restartMs: options.restartMs ?? 5000,
   };
-}
-
-function startKeeper(
-  settings: SamplerSettings,
-  env: Readonly<Record<string, string | undefined>>,
-): ChildProcess {
-  // NODE_OPTIONS would start telemetry there, too, or a debugger.
-  const { NODE_OPTIONS: _, ...inherited } = env;
-  return fork(keeperEntry, [settingsArgument(settings)], {
-    stdio: 'ignore',
-    execArgv: ['--max-old-space-size=32'],
-    env: inherited,
-  });
 }

@@ -1,8 +1,9 @@
-import type { SamplerMessage } from './sample.ts';
+import { restartPause } from './restart-pause.ts';
+import type { SamplerMessage } from './sampler-message.ts';
 
 /** A sampler process, as the supervisor sees it. */
 export interface SamplerHandle {
-  /** `disconnect` lets it close its library and end. */
+  /** Lets it close its library and end. */
   disconnect(): void;
   kill(signal: 'SIGTERM' | 'SIGKILL'): void;
 }
@@ -27,7 +28,6 @@ const PATIENCE = 3;
 const START_MS = 15_000;
 /** Time between SIGTERM and SIGKILL. Patient: a process that is killed in the middle of a driver call can leave a GPU frozen. */
 const KILL_MS = 15_000;
-const MAX_BACKOFF = 60;
 
 /**
  * Watches one sampler: says when it stalls, ends it when it hangs for good, and starts another when it has really
@@ -46,6 +46,11 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+  }
+
+  /** After so many milliseconds. */
+  startAfter(milliseconds: number): void {
+    this.#restart = setTimeout(() => this.start(), milliseconds);
   }
 
   start(): void {
@@ -112,7 +117,6 @@ export class Supervisor {
     }
     if (!this.#toldTrouble)
       this.#options.tell({ type: 'trouble', reason: 'crashed', why: `the GPU sampler ended: ${how}` });
-    const pause = this.#options.restartMs * Math.min(2 ** this.#failures++, MAX_BACKOFF);
-    this.#restart = setTimeout(() => this.start(), pause);
+    this.startAfter(restartPause(this.#options.restartMs, this.#failures++));
   }
 }

@@ -170,6 +170,64 @@ describe.runIf(stubPossible)('GPUs through a real export, cumulative', () => {
     await observed.until((found) => has(found, 'hw.power'));
   });
 
+  it('survive that their keeper is killed, again and again, without a fork of the program', async () => {
+    await start();
+    for (let times = 0; times < 3; times++) {
+      await observed.until((found) => has(found, 'hw.power'));
+      const [keeper] = readers(stub);
+      process.kill(keeper as number, 'SIGKILL');
+      const down = await observed.until((found) => !has(found, 'hw.power'));
+      expect(down.get('llm_otel.observer.up')).toEqual([
+        { value: 0, attributes: { 'llm_otel.observer': 'gpu', 'llm_otel.reason': 'crashed' } },
+      ]);
+      const back = await observed.until((found) => has(found, 'hw.power'));
+      expect(gpus(byGpu(back, 'hw.power'))).toBe(ALL);
+      expect(readers(stub)).toHaveLength(2);
+      expect(readers(stub)).not.toContain(keeper);
+      expect(samplers(observed.child.pid as number)).toEqual([]);
+    }
+    observed.end();
+    expect(await observed.ended).toBe(0);
+    await vi.waitFor(() => expect(readers(stub)).toEqual([]), 20_000);
+  });
+
+  it('come back when a keeper is killed while a call of its sampler hangs, once that returns', async () => {
+    await start();
+    await observed.until((found) => has(found, 'hw.power'));
+    stub.set('hang utilization');
+    await observed.until((found) => !has(found, 'hw.power'));
+    const [keeper, sampler] = readers(stub);
+    process.kill(keeper as number, 'SIGKILL');
+    await observed.until(
+      (found) => found.get('llm_otel.observer.up')?.[0]?.attributes['llm_otel.reason'] === 'crashed',
+    );
+    expect(readers(stub)).toEqual([sampler]);
+    stub.set();
+    const back = await observed.until((found) => has(found, 'hw.power'));
+    expect(gpus(byGpu(back, 'hw.power'))).toBe(ALL);
+  });
+
+  it('leave no process behind when the program is killed after its keeper was', async () => {
+    await start();
+    await observed.until((found) => has(found, 'hw.power'));
+    process.kill(readers(stub)[0] as number, 'SIGKILL');
+    await observed.until((found) => !has(found, 'hw.power'));
+    observed.child.kill('SIGKILL');
+    await observed.ended;
+    await vi.waitFor(() => expect(readers(stub)).toEqual([]), 20_000);
+  });
+
+  it('survive that keeper and sampler are killed at once', async () => {
+    await start();
+    await observed.until((found) => has(found, 'hw.power'));
+    const [keeper, sampler] = readers(stub);
+    process.kill(sampler as number, 'SIGKILL');
+    process.kill(keeper as number, 'SIGKILL');
+    await observed.until((found) => !has(found, 'hw.power'));
+    await observed.until((found) => has(found, 'hw.power'));
+    expect(samplers(observed.child.pid as number)).toHaveLength(2);
+  });
+
   it('come once the driver works: it may be another than the library at first', async () => {
     stub.set('code init 18');
     await start();
@@ -209,6 +267,23 @@ describe.runIf(stubPossible)('GPUs through a real export, cumulative', () => {
     expect(observed.stderr).toBe('');
   });
 });
+
+/** Keeper and sampler by what they got, whoever their parents are. */
+function readers(stub: NvmlStub): number[] {
+  const found: Record<string, number> = {};
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name) || !isAlive(Number(name))) continue;
+    try {
+      const [, which] =
+        /\/(keeper|sampler)-process/.exec(readFileSync(`/proc/${name}/cmdline`, 'utf8')) ?? [];
+      if (which && readFileSync(`/proc/${name}/environ`, 'utf8').includes(stub.folder))
+        found[which] = Number(name);
+    } catch {
+      // ended meanwhile
+    }
+  }
+  return [found['keeper'], found['sampler']].filter((pid) => pid !== undefined);
+}
 
 /** The keeper, then the sampler. */
 function samplers(program: number): number[] {

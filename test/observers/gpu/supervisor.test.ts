@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { SamplerMessage } from '../../../src/observers/gpu/sample.ts';
+import type { SamplerMessage } from '../../../src/observers/gpu/sampler-message.ts';
 import { type SamplerEvents, Supervisor } from '../../../src/observers/gpu/supervisor.ts';
 
 const sample: SamplerMessage = {
