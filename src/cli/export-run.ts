@@ -1,12 +1,20 @@
-import { type JsonNumber, RUN_STATUSES, type RunDetail, type RunEndStatus } from '../conventions/index.ts';
-import type { RunSink, SinkRecord } from '../trackers/index.ts';
+import {
+  type JsonNumber,
+  RUN_STATUSES,
+  type RunDetail,
+  type RunEndStatus,
+  type RunHistogram,
+} from '../conventions/index.ts';
+import type { HistogramRecord, RunSink, SinkRecord } from '../trackers/index.ts';
 import type { HubClient } from './hub-client.ts';
 
 /** What of a hub is asked. */
-export type SeriesSource = Pick<HubClient, 'series'>;
+export type SeriesSource = Pick<HubClient, 'series' | 'histograms'>;
 type Step = Extract<SinkRecord, { kind: 'step' }>;
 
 const BATCH = 500;
+/** Histograms of one answer. */
+const PAGE = 200;
 /** Points of all keys together that are in memory at once, about. */
 const WINDOW_POINTS = 500_000;
 
@@ -46,19 +54,66 @@ export async function exportRun(
     for (let at = 0; at < records.length; at += BATCH)
       await sink.write(records.slice(at, at + BATCH).map((record) => ({ ...record, seq: ++seq })));
   };
+  const histograms = new HistogramPages(hub, run, rank);
   for await (const window of stepWindows(hub, run, rank, windowPoints)) {
     steps += window.length;
     const last = window.at(-1)?.time ?? -Infinity;
     const until = notes.findIndex(({ time }) => time > last);
     const between = notes.splice(0, until < 0 ? notes.length : until);
-    await write([...window, ...between].sort((a, b) => a.time - b.time));
+    await write([...window, ...between, ...(await histograms.upTo(last))].sort((a, b) => a.time - b.time));
   }
-  await write(notes);
+  await write([...notes, ...(await histograms.upTo(Infinity))].sort((a, b) => a.time - b.time));
   for (const artifact of run.artifacts) {
     if (artifact.rank === rank) await sink.artifact({ ...artifact, seq: ++seq, metadata: artifact.metadata });
   }
   await sink.close(endStatus(run.status), run.summary, undefined, run.endedAt ?? undefined);
   return steps;
+}
+
+/** Histograms of a rank in the order in which they came, a page after the other. */
+class HistogramPages {
+  readonly #hub: SeriesSource;
+  readonly #run: string;
+  readonly #rank: number;
+  #page: HistogramRecord[] = [];
+  /** `after` of the next page; null when there are no more. */
+  #next: number | null;
+
+  constructor(hub: SeriesSource, run: RunDetail, rank: number) {
+    this.#hub = hub;
+    this.#run = run.id;
+    this.#rank = rank;
+    // an older hub knows of none
+    this.#next = run.histograms > 0 ? 0 : null;
+  }
+
+  /** Those until the first one after that time. */
+  async upTo(time: number): Promise<HistogramRecord[]> {
+    const found: HistogramRecord[] = [];
+    for (;;) {
+      const later = this.#page.findIndex((record) => record.time > time);
+      found.push(...this.#page.splice(0, later < 0 ? this.#page.length : later));
+      if (this.#page.length > 0 || this.#next === null) return found;
+      const query = { rank: this.#rank, after: this.#next, limit: PAGE };
+      const { histograms, next } = await this.#hub.histograms(this.#run, query);
+      this.#page = histograms.map(histogramRecord);
+      this.#next = next;
+    }
+  }
+}
+
+function histogramRecord({ name, step, epoch, time, ...histogram }: RunHistogram): HistogramRecord {
+  const { min, max, sum, edges, counts, nan, positiveInfinity, negativeInfinity } = histogram;
+  const known = { min: min ?? undefined, max: max ?? undefined, sum: sum ?? undefined };
+  return {
+    kind: 'histogram',
+    seq: 0,
+    time,
+    step: step ?? 0,
+    epoch: epoch ?? undefined,
+    name,
+    histogram: { edges, counts, ...known, nan, positiveInfinity, negativeInfinity },
+  };
 }
 
 /** The steps in the order of time, a window of them at once. */

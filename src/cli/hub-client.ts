@@ -1,4 +1,10 @@
-import type { ApiError, RunDetail, RunSummary, SeriesResponse } from '../conventions/index.ts';
+import type {
+  ApiError,
+  RunDetail,
+  RunHistogramsResponse,
+  RunSummary,
+  SeriesResponse,
+} from '../conventions/index.ts';
 import { CommandFailed } from './output.ts';
 
 /** Where a hub listens when nothing else was said. */
@@ -34,6 +40,14 @@ export class HubClient {
     query: { rank?: number; x: 'step' | 'time'; from?: number; to?: number; maxPoints: number },
   ): Promise<SeriesResponse> {
     return this.#get(`/api/runs/${encodeURIComponent(run)}/series`, { key, ...query });
+  }
+
+  /** Histograms of a rank, a page at once: those behind `after`. */
+  histograms(
+    run: string,
+    query: { rank: number; after: number; limit: number },
+  ): Promise<RunHistogramsResponse> {
+    return this.#get(`/api/runs/${encodeURIComponent(run)}/histograms`, query);
   }
 
   async #get<T>(path: string, query: Record<string, string | number | undefined> = {}): Promise<T> {

@@ -46,6 +46,8 @@ export interface RunDetail extends RunSummary {
   keys: RunKey[];
   notes: RunNote[];
   artifacts: RunArtifact[];
+  /** How many histograms it has, of all ranks. */
+  histograms: number;
   /** Records per rank: stored, highest `seq`, and how many below it are missing. */
   records: { rank: number; stored: number; highestSeq: number; missing: number; serviceInstanceId: string }[];
   /**
@@ -119,6 +121,33 @@ export interface RunArtifact {
   size: number;
   sha256: string;
   metadata: Record<string, JsonValue>;
+}
+
+/** How values were distributed at a step of a run. */
+export interface RunHistogram {
+  /** Place among all histograms, by arrival: where to go on from. */
+  id: number;
+  rank: number;
+  name: string;
+  step: number | null;
+  epoch: number | null;
+  time: number;
+  /** Rising; one more than `counts`. None when no value was finite. */
+  edges: number[];
+  counts: number[];
+  /** Of the finite values; null where only bins were given. */
+  min: number | null;
+  max: number | null;
+  sum: number | null;
+  nan: number;
+  positiveInfinity: number;
+  negativeInfinity: number;
+}
+export interface RunHistogramsResponse {
+  run: string;
+  histograms: RunHistogram[];
+  /** `after` of the next request; null when there are no more. */
+  next: number | null;
 }
 
 export interface SeriesResponse {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { exportRun, type SeriesSource } from '../../src/cli/export-run.ts';
 import { exportRanks, journalSource } from '../../src/cli/export-source.ts';
-import type { JsonNumber, RunDetail, SeriesResponse } from '../../src/conventions/index.ts';
+import type { JsonNumber, RunDetail, RunHistogram, SeriesResponse } from '../../src/conventions/index.ts';
 import { EXPORT_FORMATS, type RunSink, type SinkRecord } from '../../src/trackers/index.ts';
 import { startTestRun } from '../training/starting.ts';
 import { temporaryFolder } from '../training/temporary.ts';
@@ -15,11 +15,19 @@ interface Point {
 }
 
 /** A hub that holds these series of rank 0, and counts what it was asked for at most in one answer. */
-function hubOf(series: Record<string, Point[]>): { hub: SeriesSource; largest: () => number } {
+function hubOf(
+  series: Record<string, Point[]>,
+  histograms: RunHistogram[] = [],
+): { hub: SeriesSource; largest: () => number } {
   let largest = 0;
   return {
     largest: () => largest,
     hub: {
+      async histograms(run, { rank, after, limit }) {
+        const found = rank === 0 ? histograms.filter(({ id }) => id > after) : [];
+        const page = found.slice(0, limit);
+        return { run, histograms: page, next: found.length > limit ? (page.at(-1)?.id ?? null) : null };
+      },
       async series(run, key, { rank, from = -Infinity, to = Infinity, maxPoints }) {
         const all = (rank === 0 ? (series[key] ?? []) : [])
           .filter(({ time }) => time >= from && time <= to)
@@ -112,6 +120,39 @@ describe('a run that a hub holds', () => {
     expect(sink.records[at - 1]?.time).toBeLessThanOrEqual(note.time);
     expect(sink.records[at + 1]?.time).toBeGreaterThanOrEqual(note.time);
     expect(sink.status).toBe('killed');
+  });
+
+  it('is exported with its histograms, each once, among the steps of its time', async () => {
+    const points = Array.from({ length: 100 }, (_, i) => ({ step: i, time: 1000 + i * 10, value: i }));
+    const histograms = Array.from({ length: 450 }, (_, i) => ({
+      id: i + 1,
+      rank: 0,
+      name: `gradients/${i}`,
+      step: i,
+      epoch: null,
+      time: 1000 + i * 2.5,
+      edges: [0, 1],
+      counts: [i],
+      min: 0,
+      max: null,
+      sum: null,
+      nan: 1,
+      positiveInfinity: 0,
+      negativeInfinity: 0,
+    }));
+    const sink = new Collecting();
+    const { hub } = hubOf({ a: points }, histograms);
+    expect(await exportRun(hub, detail(['a'], { histograms: 450 }), 0, sink, 20)).toBe(100);
+    const found = sink.records.filter((record) => record.kind === 'histogram');
+    expect(found.map(({ name }) => name)).toEqual(histograms.map(({ name }) => name));
+    expect(found[3]).toMatchObject({
+      step: 3,
+      epoch: undefined,
+      histogram: { edges: [0, 1], counts: [3], min: 0, max: undefined, nan: 1 },
+    });
+    const times = sink.records.map(({ time }) => time);
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    expect(sink.records.map(({ seq }) => seq)).toEqual(sink.records.map((_, i) => i + 1));
   });
 
   it('without steps is exported too', async () => {

@@ -1,6 +1,7 @@
 import type {
   InstrumentInfo,
   RunDetail,
+  RunHistogram,
   RunSummary,
   SpanInfo,
   TraceSummary,
@@ -23,6 +24,7 @@ const DETAILS = [
   'keys',
   'notes',
   'artifacts',
+  'histograms',
   'records',
   'processes',
   'sinks',
@@ -33,6 +35,8 @@ export class FakeStore implements Store {
   numbers: (NumberSeries & { name: string })[] = [];
   histogramSeries: (HistogramSeries & { name: string })[] = [];
   details: RunDetail[] = [];
+  /** Of every run. */
+  runHistogramRows: RunHistogram[] = [];
   stepSeries: Record<string, { step: (number | null)[]; time: number[]; value: number[] }> = {};
   spans: SpanInfo[] = [];
   steps: StepsSince['points'] = [];
@@ -96,6 +100,13 @@ export class FakeStore implements Store {
       nonFinite: [],
       nonFiniteTotal: 0,
     };
+  }
+
+  async runHistograms({ run, rank, name, after, limit }: Parameters<Store['runHistograms']>[0]) {
+    if (!this.details.some(({ id }) => id === run)) return [];
+    return this.runHistogramRows
+      .filter((one) => one.id > after && (rank ?? one.rank) === one.rank && (name ?? one.name) === one.name)
+      .slice(0, limit);
   }
 
   async instruments(): Promise<InstrumentInfo[]> {
@@ -283,6 +294,7 @@ export function runDetail(id: string, over: Partial<RunDetail> = {}): RunDetail 
     ],
     notes: [{ time: 1500, rank: 0, severity: 'info', text: 'hello' }],
     artifacts: [],
+    histograms: 0,
     records: [{ rank: 0, stored: 4, highestSeq: 3, missing: 0, serviceInstanceId: 'one' }],
     processes: { 'service.instance.id': ['one'] },
     sinks: [],

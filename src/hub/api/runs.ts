@@ -65,6 +65,27 @@ export const RUN_ROUTES = [
       );
     },
   }),
+  route({
+    path: '/api/runs/{id}/histograms',
+    summary: 'Histograms of a run, in the order in which they came',
+    pathParameters: { id: 'llm.run.id' },
+    parameters: {
+      name: string('Those of this name, such as gradients/layer_1'),
+      rank: optionalInteger('One rank; all ranks when absent', 0, 1_000_000),
+      after: integer('Goes on behind this place: `next` of the answer before', 0, Number.MAX_SAFE_INTEGER, 0),
+      limit: integer('Most histograms', 1, 1000, 100),
+    },
+    schema: 'RunHistogramsResponse',
+    async handle({ path, values, context }) {
+      const { limit } = values;
+      // one more tells whether there are more
+      const found = await context.store.runHistograms({ run: path.id, ...values, limit: limit + 1 });
+      if (found.length === 0 && !(await context.store.run(path.id))) throw unknownRun(path.id);
+      const histograms = found.slice(0, limit);
+      const next = found.length > limit ? (histograms.at(-1)?.id ?? null) : null;
+      return { json: { run: path.id, histograms, next } };
+    },
+  }),
 ];
 
 function shortList(names: readonly string[]): string {

@@ -1,5 +1,5 @@
 import { ATTR, EVENT, RUN_STATUSES, type RunEndStatus } from '../../conventions/index.ts';
-import type { SinkMap, SinkRecord, SinkRun } from '../../trackers/index.ts';
+import { readHistogram, type SinkMap, type SinkRecord, type SinkRun } from '../../trackers/index.ts';
 import { textOf } from '../store/attributes.ts';
 import { readMap, readStepValues, type RunRecord, wholeOf } from '../store/runs/run-record.ts';
 import type { SpoolEntry } from './spool.ts';
@@ -20,6 +20,24 @@ export function spoolEntry(record: RunRecord, seq: number, first: boolean): Spoo
             step: wholeOf(attributes[ATTR.trainingStep], 0),
             epoch: typeof epoch === 'number' ? epoch : undefined,
             values: Object.fromEntries(values),
+          },
+        ],
+      };
+    }
+    case EVENT.trainingHistogram: {
+      const histogram = readHistogram(readMap(body));
+      const epoch = attributes[ATTR.trainingEpoch];
+      if (!histogram) return { records: [] };
+      return {
+        records: [
+          {
+            kind: 'histogram',
+            seq,
+            time,
+            step: wholeOf(attributes[ATTR.trainingStep], 0),
+            epoch: typeof epoch === 'number' ? epoch : undefined,
+            name: textOf(attributes[ATTR.histogramName]) ?? 'histogram',
+            histogram,
           },
         ],
       };

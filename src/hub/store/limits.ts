@@ -12,4 +12,6 @@ export const LIMITS = {
   runProcesses: 4096,
   /** Notes and artifacts kept of a run, each. */
   runNotes: 10_000,
+  /** Histograms of a run, over all ranks and names: one of 64 bins takes about 2 KB. */
+  runHistograms: 200_000,
 } as const;

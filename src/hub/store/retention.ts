@@ -87,6 +87,8 @@ function dropTraces(rows: Rows, cutoff: number): number {
 }
 
 async function dropRun(rows: Rows, id: string): Promise<void> {
+  const histograms = `DELETE FROM run_histogram WHERE id IN (SELECT id FROM run_histogram WHERE run = ? LIMIT ${ROWS_A_TURN})`;
+  while (rows.transaction(() => Number(rows.sql(histograms).run(id).changes)) > 0) await nextTurn();
   const chunks = `DELETE FROM step_chunk WHERE id IN (SELECT c.id FROM step_series s JOIN step_chunk c ON c.series = s.id WHERE s.run = ? LIMIT ${ROWS_A_TURN})`;
   while (rows.transaction(() => Number(rows.sql(chunks).run(id).changes)) > 0) await nextTurn();
   rows.transaction(() => {

@@ -4,6 +4,14 @@ import { StoreOpenError } from './open-error.ts';
 
 const SERIES_BY_RESOURCE = 'CREATE INDEX series_resource ON series (resource)';
 
+/** `seq` -1: of a sender that does not count. `body` is JSON. */
+const RUN_HISTOGRAM = `CREATE TABLE run_histogram (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, rank INTEGER NOT NULL, seq INTEGER NOT NULL,
+  time REAL NOT NULL, name TEXT NOT NULL, step INTEGER, epoch REAL, body TEXT NOT NULL,
+  UNIQUE (run, rank, seq, time, name)
+);
+CREATE INDEX run_histogram_run ON run_histogram (run, id)`;
+
 /**
  * Tables of the database. Points live in chunks (many points a row, compressed); rows per point would make each
  * request of many interleaved series touch every series' page (measured: 20 times slower).
@@ -41,6 +49,7 @@ CREATE TABLE step_chunk (
   id INTEGER PRIMARY KEY AUTOINCREMENT, series INTEGER NOT NULL, n INTEGER NOT NULL, data BLOB NOT NULL
 );
 CREATE INDEX step_chunk_series ON step_chunk (series, id, n);
+${RUN_HISTOGRAM};
 CREATE TABLE trace (
   id TEXT PRIMARY KEY, start REAL NOT NULL, end REAL NOT NULL, root_start REAL NOT NULL, root_name TEXT NOT NULL,
   service TEXT NOT NULL, has_root INTEGER NOT NULL, spans INTEGER NOT NULL, errors INTEGER NOT NULL
@@ -66,6 +75,7 @@ CREATE INDEX event_name ON event (name, time);
 const MIGRATIONS: readonly string[] = [
   // Since when a resource is known, for its counters' first points.
   SERIES_BY_RESOURCE,
+  RUN_HISTOGRAM,
 ];
 
 /** A larger file is not read through at every start: damage shows when it is read. */

@@ -1,5 +1,11 @@
 import { open } from 'node:fs/promises';
-import type { InstrumentInfo, RunDetail, SeriesResponse, SpanInfo } from '../../conventions/index.ts';
+import type {
+  InstrumentInfo,
+  RunDetail,
+  RunHistogram,
+  SeriesResponse,
+  SpanInfo,
+} from '../../conventions/index.ts';
 import { decodeRequest } from '../../otlp/index.ts';
 import type { OtlpRequest, PartialSuccess } from '../../otlp/model.ts';
 import { Changes } from './changes.ts';
@@ -23,6 +29,7 @@ import type {
   NumberSeries,
   PointsQuery,
   RequestBody,
+  RunHistogramQuery,
   SeriesQuery,
   StepsSince,
   Store,
@@ -178,6 +185,9 @@ export class SqliteStore implements Store {
   }
   series(query: SeriesQuery): Promise<SeriesResponse | undefined> {
     return this.#reader.series(query);
+  }
+  runHistograms(query: RunHistogramQuery): Promise<RunHistogram[]> {
+    return this.#reader.runHistograms(query);
   }
   instruments(): Promise<InstrumentInfo[]> {
     return this.#reader.instruments();

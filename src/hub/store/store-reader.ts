@@ -1,6 +1,7 @@
 import type {
   InstrumentInfo,
   RunDetail,
+  RunHistogram,
   RunSummary,
   SeriesResponse,
   SpanInfo,
@@ -23,6 +24,7 @@ import type {
   MetricQuery,
   NumberSeries,
   PointsQuery,
+  RunHistogramQuery,
   SeriesQuery,
   Store,
   TraceQuery,
@@ -103,6 +105,13 @@ export class StoreReader {
       };
     });
     return answer === undefined ? undefined : seriesResponse(query, answer);
+  }
+
+  async runHistograms(query: RunHistogramQuery): Promise<RunHistogram[]> {
+    return await this.#reads.ask('runHistograms', () => {
+      this.#rows.commit();
+      return query;
+    });
   }
 
   async instruments(): Promise<InstrumentInfo[]> {

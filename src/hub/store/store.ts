@@ -1,6 +1,7 @@
 import type {
   InstrumentInfo,
   RunDetail,
+  RunHistogram,
   RunSummary,
   SeriesResponse,
   SpanInfo,
@@ -34,6 +35,9 @@ export interface Store {
    * `undefined` when no rank of the run has the key; without points for a rank that has not recorded it.
    */
   series(query: SeriesQuery): Promise<SeriesResponse | undefined>;
+
+  /** Histograms of a run that match, in the order of their `id`, those behind `after`. */
+  runHistograms(query: RunHistogramQuery): Promise<RunHistogram[]>;
 
   instruments(): Promise<InstrumentInfo[]>;
   /**
@@ -76,6 +80,15 @@ export interface SeriesQuery {
   from?: number;
   to?: number;
   maxPoints: number;
+}
+
+export interface RunHistogramQuery {
+  run: string;
+  /** Of all ranks, and of any name, when absent. */
+  rank?: number | undefined;
+  name?: string | undefined;
+  after: number;
+  limit: number;
 }
 
 export interface MetricQuery {

@@ -42,6 +42,22 @@ function filledStore(): FakeStore {
     time: [now - 3000, now - 2000, now - 1000],
     value: [1.5, Number.NaN, 0.5],
   };
+  store.runHistogramRows = [1, 2].map((id) => ({
+    id,
+    rank: 0,
+    name: 'gradients/a',
+    step: id,
+    epoch: null,
+    time: now,
+    edges: [0, 0.5, 1],
+    counts: [3, id],
+    min: 0,
+    max: 1,
+    sum: null,
+    nan: 0,
+    positiveInfinity: 1,
+    negativeInfinity: 0,
+  }));
   store.numbers = [
     numberSeries(
       METRIC.servingRequests.name,
@@ -113,6 +129,10 @@ const REQUESTS: readonly (readonly [route: string, path: string, status: number]
   ['/api/runs/{id}/series', '/api/runs/r1/series?key=train/loss&x=time&maxPoints=0', 200],
   ['/api/runs/{id}/series', '/api/runs/r1/series', 400],
   ['/api/runs/{id}/series', '/api/runs/r1/series?key=nothing', 404],
+  ['/api/runs/{id}/histograms', '/api/runs/r1/histograms', 200],
+  ['/api/runs/{id}/histograms', '/api/runs/r1/histograms?name=gradients/a&rank=0&after=0&limit=1', 200],
+  ['/api/runs/{id}/histograms', '/api/runs/r1/histograms?limit=0', 400],
+  ['/api/runs/{id}/histograms', '/api/runs/never/histograms', 404],
   ['/api/metrics', '/api/metrics', 200],
   ['/api/metrics/query', `/api/metrics/query?name=${METRIC.systemCpuUtilization.name}`, 200],
   [

@@ -127,7 +127,37 @@ const end = (seq: number): Sent => ({
   body: { best: 1 },
 });
 
+const histogram = (seq: number, body: AttributeValue): Sent => ({
+  event: EVENT.trainingHistogram,
+  seq,
+  attributes: { [ATTR.trainingStep]: 7n, [ATTR.histogramName]: 'gradients/a' },
+  body,
+});
+
 describe('a run that the hub receives', () => {
+  it('goes on with its histograms; one without bins that fit is left out', async () => {
+    const place = new Place();
+    const bridge = bridgeOf(place.options('one'));
+    const bins = { edges: [0, 0.5, 1n], counts: [3n, 1n], sum: 2, positive_infinity: 2n };
+    await bridge.take(request([start(), histogram(1, bins), histogram(2, { edges: [0], counts: [1, 2] })]));
+    await bridge.drain(LONG);
+    expect(place.sinks[0]?.records).toMatchObject([
+      {
+        kind: 'histogram',
+        step: 7,
+        name: 'gradients/a',
+        histogram: {
+          edges: [0, 0.5, 1],
+          counts: [3, 1],
+          min: undefined,
+          sum: 2,
+          nan: 0,
+          positiveInfinity: 2,
+        },
+      },
+    ]);
+  });
+
   it('goes to every tracker: facts, steps with NaN, end', async () => {
     const one = new Place();
     const two = new Place();

@@ -1,4 +1,10 @@
-import type { InstrumentInfo, RunSummary, SpanInfo, TraceSummary } from '../../../conventions/index.ts';
+import type {
+  InstrumentInfo,
+  RunHistogram,
+  RunSummary,
+  SpanInfo,
+  TraceSummary,
+} from '../../../conventions/index.ts';
 import type { Liveness } from '../runs/run-status.ts';
 import type { HistogramRow } from '../chunks/histogram-chunk.ts';
 import type { NumberColumns } from '../chunks/number-chunk.ts';
@@ -8,6 +14,7 @@ import type {
   HistogramQuery,
   NumberSeries,
   PointsQuery,
+  RunHistogramQuery,
   SeriesQuery,
   TraceQuery,
 } from '../store.ts';
@@ -61,6 +68,7 @@ export interface Questions {
     ask: { query: SeriesQuery; startedAt: number | undefined; live: LiveSteps[] };
     answer: StepsAnswer | undefined;
   };
+  runHistograms: { ask: RunHistogramQuery; answer: RunHistogram[] };
   instruments: { ask: { lastSeen: Map<number, number> }; answer: InstrumentInfo[] };
   points: { ask: { query: PointsQuery; live: LiveNumbers[] }; answer: NumberSeries[] };
   histograms: { ask: { query: HistogramQuery; live: LiveRows[] }; answer: HistogramSeries[] };

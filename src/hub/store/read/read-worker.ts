@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { AnswerTooLargeError } from '../answer-too-large-error.ts';
 import { readHistograms, readInstruments, readPoints } from './read-metrics.ts';
+import { readRunHistograms } from './read-run-histograms.ts';
 import { readRuns, readRunState } from './read-runs.ts';
 import { readSteps } from './read-steps.ts';
 import { readTrace, readTraces, registerMatcher } from './read-traces.ts';
@@ -24,6 +25,7 @@ const ANSWERS: {
   runs: readRuns,
   runState: (db, { id }) => readRunState(db, id),
   steps: (db, { query, startedAt, live }) => readSteps(db, query, startedAt, live),
+  runHistograms: readRunHistograms,
   instruments: (db, { lastSeen }) => readInstruments(db, lastSeen),
   points: (db, { query, live }) => readPoints(db, query, live),
   histograms: (db, { query, live }) => readHistograms(db, query, live),

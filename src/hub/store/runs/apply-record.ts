@@ -1,4 +1,5 @@
 import { ATTR, EVENT, type JsonValue } from '../../../conventions/index.ts';
+import { type Histogram, readHistogram } from '../../../trackers/index.ts';
 import { textOf, toJson } from '../attributes.ts';
 import { LIMITS } from '../limits.ts';
 import { addToIntervals } from './intervals.ts';
@@ -13,9 +14,15 @@ export interface Step {
   time: number;
   values: [key: string, value: number][];
 }
+export interface StepHistogram {
+  name: string;
+  step: number | null;
+  epoch: number | null;
+  histogram: Histogram;
+}
 export type RecordOutcome =
   | { stored: false }
-  | { stored: true; step?: Step; rejected?: { reason: string; count: number } };
+  | { stored: true; step?: Step; histogram?: StepHistogram; rejected?: { reason: string; count: number } };
 
 /**
  * Takes one record into the state of its run; the values of a step are returned for its series. A record that
@@ -126,6 +133,28 @@ const EVENTS: Readonly<Record<string, Apply>> = {
           : skipped > 0
             ? { reason: 'step values that are no numbers', count: skipped }
             : undefined,
+    };
+  },
+
+  [EVENT.trainingHistogram](run, { attributes, body }) {
+    const histogram = readHistogram(readMap(body));
+    if (!histogram)
+      return { stored: true, rejected: { reason: 'histograms without bins that fit', count: 1 } };
+    if (run.histograms >= LIMITS.runHistograms) {
+      const reason = `histograms beyond ${LIMITS.runHistograms} of a run`;
+      return { stored: true, rejected: { reason, count: 1 } };
+    }
+    run.histograms++;
+    const step = wholeOf(attributes[ATTR.trainingStep], -1);
+    const epoch = attributes[ATTR.trainingEpoch];
+    return {
+      stored: true,
+      histogram: {
+        name: textOf(attributes[ATTR.histogramName]) ?? 'histogram',
+        step: step < 0 ? null : step,
+        epoch: typeof epoch === 'number' && Number.isFinite(epoch) ? epoch : null,
+        histogram,
+      },
     };
   },
 

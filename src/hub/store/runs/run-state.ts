@@ -23,6 +23,7 @@ export interface RunState {
   lastStep: number | null;
   steps: number;
   nonFinite: number;
+  histograms: number;
   tags: Record<string, JsonValue>;
   params: Record<string, JsonValue>;
   source: Record<string, JsonValue>;
@@ -73,6 +74,7 @@ export function newRun(id: string, time: number): RunState {
     lastStep: null,
     steps: 0,
     nonFinite: 0,
+    histograms: 0,
     tags: {},
     params: {},
     source: {},
@@ -135,14 +137,15 @@ export function writeRun(run: RunState): string {
 }
 
 export function readRun(text: string): RunState {
-  const run = JSON.parse(text) as Omit<RunState, 'ranks' | 'keys' | 'processes'> & {
+  const run = JSON.parse(text) as Omit<RunState, 'ranks' | 'keys' | 'processes' | 'histograms'> & {
     ranks: [number, RankState][];
     keys: [string, KeyState][];
     processes?: RunState['processes'];
+    histograms?: number;
   };
   const keys = run.keys.map(([key, state]) => [key, eachValue(state, readZero)] as const);
-  const { processes = newestProcesses(run.ranks) } = run;
-  return { ...run, processes, ranks: new Map(run.ranks), keys: new Map(keys) };
+  const { processes = newestProcesses(run.ranks), histograms = 0 } = run;
+  return { ...run, processes, histograms, ranks: new Map(run.ranks), keys: new Map(keys) };
 }
 
 /** Of a run that an earlier version wrote: the newest process of each rank. */

@@ -82,6 +82,7 @@ export function runDetail(run: RunState, live: Liveness): RunDetail {
     keys: Array.from(run.keys, ([key, state]) => ({ key, ...state })),
     notes: run.notes.toSorted((a, b) => a.time - b.time),
     artifacts: run.artifacts.toSorted((a, b) => a.time - b.time),
+    histograms: run.histograms,
     records: rankNumbers(run).map((rank) => {
       const { seqs, stored, instanceId } = run.ranks.get(rank)!;
       const highestSeq = seqs.at(-1)?.[1] ?? -1;

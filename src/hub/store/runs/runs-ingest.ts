@@ -1,10 +1,11 @@
 import type { LogRecord } from '../../../otlp/model.ts';
+import { histogramBody } from '../../../trackers/index.ts';
 import type { Attributes } from '../../../otlp/model.ts';
 import type { StepRing } from '../step-ring.ts';
 import type { Rows } from '../rows.ts';
 import type { Tally } from '../tally.ts';
-import { applyRunRecord, type Step } from './apply-record.ts';
-import { readRunRecord } from './run-record.ts';
+import { applyRunRecord, type Step, type StepHistogram } from './apply-record.ts';
+import { readRunRecord, type RunRecord } from './run-record.ts';
 import { newRun, readRun, type RunState } from './run-state.ts';
 import { StepSeries } from './step-series.ts';
 
@@ -47,6 +48,7 @@ export class RunsIngest {
     changed.add(record.runId);
     if (outcome.rejected !== undefined) this.#tally.note(outcome.rejected.reason, outcome.rejected.count);
     if (outcome.step !== undefined) this.#step(run, record.rank, outcome.step);
+    if (outcome.histogram !== undefined) this.#histogram(record, outcome.histogram);
     return true;
   }
 
@@ -137,6 +139,16 @@ export class RunsIngest {
     }
     this.weight += values.length;
     this.#ring.push({ run: run.state.id, rank, step, time, values });
+  }
+
+  /** A row at once; a replay after a crash finds it there. */
+  #histogram({ runId, rank, seq, time }: RunRecord, { name, step, epoch, histogram }: StepHistogram): void {
+    this.#rows.begin();
+    this.#rows
+      .sql(
+        'INSERT INTO run_histogram (run, rank, seq, time, name, step, epoch, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+      )
+      .run(runId, rank, seq ?? -1, time, name, step, epoch, JSON.stringify(histogramBody(histogram)));
   }
 
   #loadSeries(run: string, rank: number, key: string): StepSeries {
