@@ -1,5 +1,5 @@
 import { ENV } from '../conventions/index.ts';
-import { energyMeter, type EnergyMeter } from './gpu/energy.ts';
+import { energyMeter, type EnergyMeter } from '../telemetry/instruments/energy-meter.ts';
 import { observesTheMachine } from './gpu/presence.ts';
 import { type GpuObserverOptions, startGpuObserver } from './gpu/start.ts';
 import { type HostObserverOptions, startHostObserver } from './host/start.ts';

@@ -6,6 +6,7 @@ export {
   type PerformanceWindow,
   type PerformanceWindowOptions,
   performanceWindow,
+  type WindowSummary,
 } from './performance/performance-window.ts';
 export type {
   PerformanceThresholds,

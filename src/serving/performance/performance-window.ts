@@ -9,6 +9,7 @@ import type { LogHistogram } from './log-histogram.ts';
 import { Slice } from './slice.ts';
 import { SlidingSlices } from './sliding-slices.ts';
 import { type PerformanceThresholds, type ThresholdCrossed, ThresholdWatch } from './thresholds.ts';
+import { EnergyWatch, type WindowEnergy } from './window-energy.ts';
 
 const GPU_MEMORY_UTILIZATION = 'hw.gpu.memory.utilization';
 
@@ -30,9 +31,14 @@ export interface PerformanceWindowOptions {
   registry?: InstrumentRegistry;
 }
 
+export interface WindowSummary extends PerformanceSummary {
+  /** Null where no GPU observer runs in this process, or no GPU tells its energy. */
+  energy: WindowEnergy | null;
+}
+
 export interface PerformanceWindow {
-  /** What happened in the window that ends now. */
-  summary(): PerformanceSummary;
+  /** What happened in the window that ends now: the hub's summary, and the energy of this process's GPUs. */
+  summary(): WindowSummary;
   stop(): void;
   [Symbol.dispose](): void;
 }
@@ -41,7 +47,7 @@ export interface PerformanceWindow {
  * Keeps the last minutes of this process's generations in bounded memory (60 slices of log-spaced histograms, at most
  * some MB), for programs that run without a hub. Percentiles are by nearest rank and off by 0.5 % at most; the window
  * moves on in steps of a sixtieth of its length. CPU and memory are the present values of the observers of this
- * process, when they run.
+ * process, and energy is what they saw in the window, when they run.
  *
  * @throws TypeError for options that cannot be read.
  * @example
@@ -61,6 +67,7 @@ export function performanceWindow(options: PerformanceWindowOptions = {}): Perfo
   const watch = options.thresholds && onThreshold ? new ThresholdWatch(options.thresholds) : undefined;
   const slices = new SlidingSlices(minutes * 60_000);
   const startedAt = clock.now();
+  const energy = new EnergyWatch(slices, registry, startedAt);
 
   /** Seconds of the window in which it was watching. */
   const coverage = (now: number): number => (now - Math.max(startedAt, slices.start(now))) / 1000;
@@ -99,9 +106,12 @@ export function performanceWindow(options: PerformanceWindowOptions = {}): Perfo
     for (const crossed of watch.slow(generation, now)) report(crossed);
     checkRates();
   });
-  // Without traffic, rates leave their bad range as time goes by.
-  const timer = watch?.watchesRates ? setInterval(checkRates, slices.sliceLength) : undefined;
-  timer?.unref();
+  const timer = setInterval(() => {
+    energy.look(clock.now());
+    // Without traffic, rates leave their bad range as time goes by.
+    checkRates();
+  }, slices.sliceLength);
+  timer.unref();
 
   const stop = (): void => {
     unsubscribe();
@@ -137,6 +147,7 @@ export function performanceWindow(options: PerformanceWindowOptions = {}): Perfo
         cpuPercent: presentValue(registry, 'system/cpu_percent'),
         memoryPercent: presentValue(registry, 'system/memory_percent'),
         gpuMemoryUtilization: highestValue(registry, GPU_MEMORY_UTILIZATION),
+        energy: energy.of(now),
         models: [...all.models],
       };
     },

@@ -17,6 +17,8 @@ export class Slice {
   readonly models = new Set<string>();
   objectivesMet = 0;
   objectivesMissed = 0;
+  /** What the GPUs used, as far as it is known. */
+  joules = 0;
 
   get total(): number {
     const { completed, length, error, aborted } = this.requests;

@@ -23,11 +23,12 @@ export class SlidingSlices {
     return slice;
   }
 
-  /** The slices of the window that ends `now`, the one under way included. */
-  *last(now: number): Iterable<Slice> {
+  /** The slices of the window that ends `now`, the one under way included; those from the one that `since` falls into. */
+  *last(now: number, since = -Infinity): Iterable<Slice> {
     const current = Math.floor(now / this.sliceLength);
+    const oldest = Math.max(current - SLICES + 1, Math.floor(since / this.sliceLength));
     for (const entry of this.#ring) {
-      if (entry && entry.number > current - SLICES && entry.number <= current) yield entry.slice;
+      if (entry && entry.number >= oldest && entry.number <= current) yield entry.slice;
     }
   }
 

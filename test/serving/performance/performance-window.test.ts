@@ -99,6 +99,7 @@ describe('the summary of a performance window', () => {
       cpuPercent: null,
       memoryPercent: null,
       gpuMemoryUtilization: null,
+      energy: null,
       ttft: { count: 0, mean: null, p50: null, p95: null, p99: null },
     });
   });
@@ -125,6 +126,59 @@ describe('the summary of a performance window', () => {
     gpu.bind({ [ATTR.gpuIndex]: '1' }).set(0.9);
     const summary = open({ registry }).summary();
     expect([summary.cpuPercent, summary.memoryPercent, summary.gpuMemoryUtilization]).toEqual([25, 40, 0.9]);
+  });
+
+  it('sets the energy that GPUs used against the requests and tokens of the window', () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const registry = new InstrumentRegistry();
+      const window = open({ registry, minutes: 1 });
+      const passed = (seconds: number) => {
+        for (let i = 0; i < seconds; i++) {
+          now += 1000;
+          vi.advanceTimersByTime(1000);
+        }
+      };
+      // Before a GPU tells anything: this generation is not set against energy.
+      generation({ ttft: 1, tokens: 1000 });
+      passed(10);
+      const gpu = registry.counter(METRIC.hwEnergy, 's').bind({ [ATTR.hwId]: 'a' });
+      const other = registry
+        .counter(METRIC.hwEnergy, 's')
+        .bind({ [ATTR.hwId]: 'b', [ATTR.gpuAssigned]: false });
+      passed(1);
+      gpu.setTotal(300);
+      other.setTotal(9999);
+      generation({ ttft: 1, tokens: 10 });
+      expect(window.summary().energy).toEqual({
+        joules: 300,
+        joulesPerRequest: 300,
+        joulesPerOutputToken: 30,
+      });
+      passed(30);
+      gpu.setTotal(700);
+      generation({ ttft: 1, tokens: 30 });
+      expect(window.summary().energy).toEqual({
+        joules: 700,
+        joulesPerRequest: 350,
+        joulesPerOutputToken: 17.5,
+      });
+      // The first 300 J have left the window, with their request.
+      passed(40);
+      expect(window.summary().energy).toEqual({
+        joules: 400,
+        joulesPerRequest: 400,
+        joulesPerOutputToken: 400 / 30,
+      });
+      passed(61);
+      expect(window.summary().energy).toEqual({
+        joules: 0,
+        joulesPerRequest: null,
+        joulesPerOutputToken: null,
+      });
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('counts nothing more after it was stopped', () => {
