@@ -1,31 +1,47 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+
+/** A server with TLS, users (`--app-name basic-auth`) and workspaces. */
+export interface MlflowSecurity {
+  /** Files in PEM, of a certificate for 127.0.0.1. */
+  readonly cert: string;
+  readonly key: string;
+  /** Of the user `admin`; MLflow wants at least 12 characters. */
+  readonly password: string;
+}
 
 /** A real MLflow server over a SQLite file, which can be killed and started again on the same port. */
 export class MlflowServer {
   readonly #python: string;
   readonly #dir: string;
   readonly port: number;
+  readonly #security: MlflowSecurity | undefined;
+  /** That `get` and `post` look into; default the server's. */
+  workspace: string | undefined;
   #child: ChildProcess | undefined;
   #output = '';
 
-  private constructor(python: string, dir: string, port: number) {
+  private constructor(python: string, dir: string, port: number, security?: MlflowSecurity) {
     this.#python = python;
     this.#dir = dir;
     this.port = port;
+    this.#security = security;
   }
 
   /** `dir` is empty, or of an earlier server. */
-  static async start(python: string, dir: string): Promise<MlflowServer> {
-    const server = new MlflowServer(python, dir, await freePort());
+  static async start(python: string, dir: string, security?: MlflowSecurity): Promise<MlflowServer> {
+    const server = new MlflowServer(python, dir, await freePort(), security);
     await server.start();
     return server;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `${this.#security ? 'https' : 'http'}://127.0.0.1:${this.port}`;
   }
 
   /**
@@ -34,6 +50,7 @@ export class MlflowServer {
    */
   async start(): Promise<void> {
     const store = `sqlite:///${this.#dir}/mlflow.db`;
+    const security = this.#security;
     const child = spawn(
       this.#python,
       [
@@ -45,7 +62,12 @@ export class MlflowServer {
         String(this.port),
         '--log-level',
         'warning',
-        'mlflow.server.fastapi_app:app',
+        ...(security
+          ? ['--ssl-certfile', security.cert, '--ssl-keyfile', security.key].concat([
+              '--factory',
+              'mlflow.server.auth:create_app',
+            ])
+          : ['mlflow.server.fastapi_app:app']),
       ],
       {
         cwd: this.#dir,
@@ -57,6 +79,12 @@ export class MlflowServer {
           _MLFLOW_SERVER_ARTIFACT_ROOT: 'mlflow-artifacts:/',
           _MLFLOW_SERVER_ARTIFACT_DESTINATION: `${this.#dir}/artifacts`,
           _MLFLOW_SERVER_SERVE_ARTIFACTS: 'true',
+          ...(security && {
+            _MLFLOW_SGI_NAME: 'uvicorn',
+            MLFLOW_ENABLE_WORKSPACES: 'true',
+            MLFLOW_FLASK_SERVER_SECRET_KEY: 'of this test',
+            MLFLOW_AUTH_ADMIN_PASSWORD: security.password,
+          }),
         },
         stdio: ['ignore', 'pipe', 'pipe'],
       },
@@ -106,10 +134,31 @@ export class MlflowServer {
   }
 
   async #json(path: string, init: RequestInit): Promise<unknown> {
-    const reply = await fetch(`${this.url}/api/2.0/mlflow/${path}`, init);
-    const text = await reply.text();
-    if (!reply.ok) throw new Error(`${path}: ${reply.status} ${text.slice(0, 500)}`);
+    const { status, text } = await this.#ask(`${this.url}/api/2.0/mlflow/${path}`, init);
+    if (status >= 300) throw new Error(`${path}: ${status} ${text.slice(0, 500)}`);
     return JSON.parse(text) as unknown;
+  }
+
+  async #ask(url: string, init: RequestInit): Promise<{ status: number; text: string }> {
+    if (!this.#security) {
+      const reply = await fetch(url, init);
+      return { status: reply.status, text: await reply.text() };
+    }
+    const { cert, password } = this.#security;
+    const asked = request(url, {
+      method: init.method,
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Basic ${Buffer.from(`admin:${password}`).toString('base64')}`,
+        ...(this.workspace !== undefined && { 'x-mlflow-workspace': this.workspace }),
+      },
+      ca: readFileSync(cert),
+    });
+    asked.end(init.body);
+    const [reply] = (await once(asked, 'response')) as [IncomingMessage];
+    const chunks: Buffer[] = [];
+    for await (const chunk of reply) chunks.push(chunk as Buffer);
+    return { status: reply.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') };
   }
 
   /** Every point of a metric, all pages. */

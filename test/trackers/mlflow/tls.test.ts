@@ -1,31 +1,13 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkMlflow, type MlflowOptions } from '../../../src/trackers/index.ts';
 import { startTestRun } from '../../training/starting.ts';
 import { temporaryFolder } from '../../training/temporary.ts';
+import { certificate } from './certificate.ts';
 import { MlflowStandIn } from './mlflow-server.ts';
-
-/** A certificate that nobody but its file vouches for; undefined where there is no openssl. */
-function certificate(folder: string): { cert: string; key: string } | undefined {
-  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-  try {
-    execFileSync(
-      'openssl',
-      ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-        .concat(['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'])
-        .concat(['-keyout', key, '-out', cert]),
-      { stdio: 'ignore' },
-    );
-    return { cert, key };
-  } catch {
-    return undefined;
-  }
-}
 
 /** Says who is asked for, as the server's `basic-auth` does. */
 const UNKNOWN = { status: 401, text: 'You are not authenticated.' };
