@@ -21,10 +21,11 @@ export function growth(lists: readonly (readonly Increment[])[]): Growth {
 
 /**
  * Increase per second over the time that the reports cover, not over the whole window: a server that has run for a
- * minute of a one-hour window has its own rate, not a sixtieth of it. `null` without a report that spans time.
+ * minute of a one-hour window has its own rate, not a sixtieth of it. A time below a second counts as one: a single
+ * request that was reported after 40 ms is no 25 requests a second. `null` without a report that spans time.
  */
-export function rate({ amount, seconds }: Growth): number | null {
-  return seconds > 0 ? amount / seconds : null;
+export function rate({ amount, seconds }: Pick<Growth, 'amount' | 'seconds'>): number | null {
+  return seconds > 0 ? amount / Math.max(seconds, 1) : null;
 }
 
 /** A value per cell; cells without data are left out. */

@@ -14,6 +14,7 @@ import { covered } from './cover.ts';
 import { distribution, merged } from './distribution.ts';
 import { evaluate } from './evaluate.ts';
 import type { Increment, Window } from './increase.ts';
+import { rate } from './rate.ts';
 import type { Reading } from './reading.ts';
 
 /** A summary has one value for its window; columns keep reads small and coverage fine enough. */
@@ -62,7 +63,7 @@ export async function performanceSummary(
   const ended = requests.length > 0 ? requests : durations;
   const counts = outcomes(ended);
   const seconds = covered([...ended, ...tokens].flatMap(({ increments }) => increments)) / 1000;
-  const perSecond = (amount: number) => (seconds > 0 ? amount / seconds : null);
+  const perSecond = (amount: number) => rate({ amount, seconds });
   const tokenCounts = totals(tokens, ATTR.tokenType, TOKEN_TYPES);
   return {
     ...window,
@@ -149,7 +150,8 @@ function goodput(slo: readonly Counted[], seconds: number): PerformanceSummary['
   const met = slo
     .filter((counter) => String(attribute(counter, ATTR.sloMet)) === 'true')
     .reduce((sum, { amount }) => sum + amount, 0);
-  return all > 0 && seconds > 0 ? { requestsPerSecond: met / seconds, ratio: met / all } : null;
+  const requestsPerSecond = rate({ amount: met, seconds });
+  return all > 0 && requestsPerSecond !== null ? { requestsPerSecond, ratio: met / all } : null;
 }
 
 /** CPU and memory as their tiles show them; the GPUs' memory, all GPUs together. */

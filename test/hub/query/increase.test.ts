@@ -226,6 +226,9 @@ describe('rate', () => {
 
   it('is unknown without a report', () => {
     expect(rate(growth([]))).toBeNull();
+    // One request that was reported after 40 ms.
+    expect(rate({ amount: 1, seconds: 0.04 })).toBe(1);
+    expect(rate({ amount: 1, seconds: 0 })).toBeNull();
   });
 
   it('of cells shorter than the reports is even, and times the covered time gives the increase', () => {
