@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CometOptions, cometPlatform } from '../../src/trackers/comet/index.ts';
 import { SinkForwarder } from '../../src/trackers/forwarder/forwarder.ts';
 import { NO_PROGRESS } from '../../src/trackers/forwarder/progress.ts';
+import { histogramOf } from '../../src/training/values/histogram.ts';
 import { CometStandIn, type StoredExperiment } from '../trackers/comet/stand-in.ts';
 import { MemorySource } from '../trackers/forwarder/memory-source.ts';
 import { contextOf, runOf, START, step } from '../trackers/wandb/records.ts';
@@ -37,7 +38,14 @@ function stateOf(experiment: StoredExperiment) {
     parameters: Object.fromEntries([...parameters].filter(([name]) => !OWN_PARAMETERS.has(name))),
     others: Object.fromEntries([...others].filter(([name]) => !OWN_ENTRIES.has(name))),
     tags: [...tags].toSorted(),
-    assets: assets.map(({ name, type, size }) => ({ name, type, size })),
+    assets: assets
+      .map(({ name, type, step: number, size, content }) =>
+        type === 'histogram3d'
+          ? { name, type, step: number, content: JSON.parse(content.toString()) as unknown }
+          : { name, type, size },
+      )
+      // `comet upload` sends several at once
+      .toSorted((a, b) => a.name.localeCompare(b.name)),
     graph,
   };
 }
@@ -94,6 +102,9 @@ describe.skipIf(python === '')('beside the real Comet client', () => {
     source.params({ extra: 5 });
     source.artifact({ name: 'best.bin', kind: 'model', path: join(home, 'best.bin') });
     source.artifact({ name: 'graph', kind: 'graph', path: join(home, 'graph.txt') });
+    // bins so narrow that each lies in one of Comet's
+    const bins = { edges: [-0.251, -0.249, 0.099, 0.101, 2.9, 3.1], counts: [1, 0, 1, 0, 2] };
+    source.histogram(7, 'gradients/a', histogramOf(bins), 1);
     source.end('finished', { best: 0.25 });
     const sink = cometPlatform.createSink(
       { workspace: 'my-team', autoLog: false, offlineDirectory: join(home, 'archives'), ...options },

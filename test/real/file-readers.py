@@ -30,13 +30,15 @@ def events(path):
 
     accumulator = EventAccumulator(path, size_guidance={"tensors": 0})
     accumulator.Reload()
-    found = {"scalars": {}, "texts": {}, "hparams": {}, "status": None}
+    found = {"scalars": {}, "histograms": {}, "texts": {}, "hparams": {}, "status": None}
     found["files"] = sum("tfevents" in name for name in os.listdir(path))
     for tag in accumulator.Tags()["tensors"]:
         plugin = accumulator.SummaryMetadata(tag).plugin_data
         points = [(event.step, tensor_util.make_ndarray(event.tensor_proto)) for event in accumulator.Tensors(tag)]
         if plugin.plugin_name == "scalars":
             found["scalars"][tag] = [[step, named(value.item())] for step, value in points]
+        elif plugin.plugin_name == "histograms":
+            found["histograms"][tag] = [[step, value.tolist()] for step, value in points]
         elif plugin.plugin_name == "text":
             found["texts"][tag] = points[-1][1].item().decode()
         elif tag.endswith("session_start_info"):

@@ -9,7 +9,8 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXPORT_FORMATS, type ExportFormatName, type RunSink } from '../../src/trackers/index.ts';
 import { localPlatform } from '../../src/trackers/local/index.ts';
-import { aContext, aRun, aStep } from '../trackers/local/runs.ts';
+import { histogramOf } from '../../src/training/values/histogram.ts';
+import { aContext, aRun, aStep, STARTED } from '../trackers/local/runs.ts';
 import { readersOrSkip } from './file-readers.ts';
 
 const run = promisify(execFile);
@@ -17,6 +18,8 @@ const python = await readersOrSkip('TensorBoard and pyarrow');
 const program = fileURLToPath(new URL('./file-readers.py', import.meta.url));
 
 const NUMBERS = [0.1, Number.NaN, Infinity, -Infinity, -0, 1 / 3, 12345.678, 3e38];
+const HISTOGRAM = histogramOf([0.1, 0.2, 0.2, 1], 3);
+const BINS = HISTOGRAM.counts.map((count, bin) => [HISTOGRAM.edges[bin], HISTOGRAM.edges[bin + 1], count]);
 /** As the readers print them. */
 const named = (value: number): string =>
   Object.is(value, -0) ? '-0' : Number.isNaN(value) ? 'NaN' : String(value);
@@ -26,6 +29,10 @@ async function fill(sink: RunSink): Promise<void> {
   await sink.write(
     NUMBERS.map((value, index) => aStep(index + 1, { 'train/loss': value, 'val/größe': index })),
   );
+  const time = STARTED + 9;
+  await sink.write([
+    { kind: 'histogram', seq: 9, time, step: 8, epoch: undefined, name: 'gradients/a', histogram: HISTOGRAM },
+  ]);
   await sink.close('finished', { best: 0.1 });
 }
 
@@ -49,12 +56,13 @@ describe.skipIf(python === undefined)('what runs export writes', () => {
     return path;
   }
 
-  it("is read by TensorBoard's event accumulator: scalars, texts, hyper-parameters", async () => {
+  it("is read by TensorBoard's event accumulator: scalars, histograms, texts, hyper-parameters", async () => {
     const found = (await read('events', await exported('tensorboard'))) as Record<string, unknown>;
     expect(found['scalars']).toEqual({
       'train/loss': NUMBERS.map((value, index) => [index + 1, named(Math.fround(value))]),
       'val/größe': NUMBERS.map((_, index) => [index + 1, named(index)]),
     });
+    expect(found['histograms']).toEqual({ 'gradients/a': [[8, BINS]] });
     expect(found['hparams']).toEqual({ lr: 0.1, 'model.name': 'small', fast: true });
     expect(found['status']).toBe('STATUS_SUCCESS');
     expect(found['texts']).toMatchObject({ params: expect.stringContaining('| model.name | small |') });
@@ -101,6 +109,12 @@ describe.skipIf(python === undefined)('what runs export writes', () => {
       const points = (await ask('scalars/scalars?run=run&tag=train%2Floss')) as [number, number, unknown][];
       const values = points.map(([, step, value]) => [step, named(Number(value))]);
       expect(values.map(([step]) => step)).toEqual(NUMBERS.map((_, index) => index + 1));
+      const histograms = (await ask('histograms/histograms?run=run&tag=gradients%2Fa')) as [
+        number,
+        number,
+        unknown,
+      ][];
+      expect(histograms.map(([, step, bins]) => [step, bins])).toEqual([[8, BINS]]);
       // the slow loader prints floats as doubles
       expect(values.map(([, value]) => named(Math.fround(Number(value))))).toEqual(
         NUMBERS.map((value) => named(Math.fround(value))),

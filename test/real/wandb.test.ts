@@ -12,7 +12,8 @@ import { type WandbOptions, wandbPlatform, wandbSettings } from '../../src/track
 import { WandbOfflineSink } from '../../src/trackers/wandb/offline/offline-sink.ts';
 import { eventLine } from '../../src/trackers/wandb/system-metrics.ts';
 import { MemorySource } from '../trackers/forwarder/memory-source.ts';
-import { contextOf, runOf, START, step } from '../trackers/wandb/records.ts';
+import { histogramOf } from '../../src/training/values/histogram.ts';
+import { contextOf, histogram, runOf, START, step } from '../trackers/wandb/records.ts';
 import { type StoredRun, WandbStandIn } from '../trackers/wandb/stand-in.ts';
 import { realPythonOrSkip } from './python-environment.ts';
 import { ourPrinting, pythonCalls, wandbSync } from './wandb/commands.ts';
@@ -144,6 +145,35 @@ describe.skipIf(python === '')('beside the real W&B client', () => {
     await ourPrinting(wandb, home, 'offline');
     const synced = await wandbSync(python, wandb, home, 'wandb');
     expect(logOf(ours()), synced.output).toEqual(expected);
+    expect(wandb.violations).toEqual([]);
+  });
+
+  it('histograms are what theirs are: online, and offline through `wandb sync`', async () => {
+    const { output } = await pythonCalls(python, wandb, home, 'histogram');
+    const stateOfRows = (run: StoredRun) => ({
+      history: run.history.map(timeless),
+      summary: timeless(run.summary),
+    });
+    const expected = stateOfRows(theirs());
+    expect(expected.history, output).toMatchObject([
+      { 'gradients/a': { _type: 'histogram' } },
+      { 'activations/b': { values: [2, 0, 5] } },
+    ]);
+    for (const mode of ['online', 'offline'] as const) {
+      const sink = wandbPlatform.createSink({ mode }, { env: env(), warn: () => {} });
+      await sink?.open(runOf({ id: 'ours' }), contextOf());
+      const bins = { edges: [0, 0.5, 1, 1.5], counts: [2, 0, 5] };
+      await sink?.write([
+        step(1, 0, { 'train/loss': 1 }),
+        histogram(2, 0, 'gradients/a', histogramOf([0.1, -0.25, 3, 3], 8)),
+        step(3, 1, { 'train/loss': 0.5 }),
+        histogram(4, 1, 'activations/b', histogramOf(bins)),
+      ]);
+      await sink?.close('finished', {});
+      if (mode === 'offline') await wandbSync(python, wandb, home, 'wandb');
+      expect(stateOfRows(ours()), mode).toEqual(expected);
+      wandb.runs.delete('tester/my-llm/ours');
+    }
     expect(wandb.violations).toEqual([]);
   });
 

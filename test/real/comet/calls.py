@@ -29,4 +29,5 @@ with open(path, "w") as file:
     file.write("weights")
 experiment.log_model("best.bin", path, file_name="best.bin")
 experiment.set_model_graph("layer 1")
+experiment.log_histogram_3d([0.1, -0.25, 3.0, 3.0], name="gradients/a", step=7, epoch=1)
 experiment.end()

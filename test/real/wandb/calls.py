@@ -32,6 +32,15 @@ if mode == "print":
     run.finish()
     sys.exit(0)
 
+if mode == "histogram":
+    run = wandb.init(project="my-llm", id="python")
+    values = [0.1, -0.25, 3.0, 3.0]
+    run.log({"train/loss": 1.0, "gradients/a": wandb.Histogram(values, num_bins=8)}, step=0)
+    bins = wandb.Histogram(np_histogram=([2, 0, 5], [0.0, 0.5, 1.0, 1.5]))
+    run.log({"train/loss": 0.5, "activations/b": bins}, step=1)
+    run.finish()
+    sys.exit(0)
+
 if mode == "system":
     run = wandb.init(project="my-llm", id="python", settings=wandb.Settings(x_stats_sampling_interval=0.2))
     # the share of a CPU is there from the second sample on

@@ -24,7 +24,14 @@ export interface StoredExperiment {
   others: Map<string, unknown>;
   tags: Set<string>;
   output: { text: string; stderr: boolean }[];
-  assets: { name: string; type: string; step: string | null; size: number; metadata: string | null }[];
+  assets: {
+    name: string;
+    type: string;
+    step: string | null;
+    size: number;
+    metadata: string | null;
+    content: Buffer;
+  }[];
   graph: string | null;
   html: string | null;
   fileName: string | null;
@@ -379,6 +386,7 @@ function takeAsset(
     type: query.get('type') ?? 'asset',
     step: query.get('step'),
     size: file.content.length,
+    content: file.content,
     metadata:
       query.get('metadata') ?? form?.find((part) => part.name === 'metadata')?.content.toString() ?? null,
   });

@@ -1,5 +1,5 @@
 import type { ForwardSource, SourceEntry, SourceLimit } from '../../../src/trackers/forwarder/source.ts';
-import type { SinkArtifact, SinkRun } from '../../../src/trackers/index.ts';
+import type { Histogram, SinkArtifact, SinkRun } from '../../../src/trackers/index.ts';
 
 /** A run for sinks; what a test does not say is plain. */
 export function sinkRun(facts: Partial<SinkRun> = {}): SinkRun {
@@ -52,6 +52,12 @@ export class MemorySource implements ForwardSource {
   tags(tags: Record<string, string | number>): void {
     const seq = this.entries.length;
     this.entries.push({ seq, size: 50, records: [{ kind: 'tags', seq, time: seq, tags }] });
+  }
+
+  histogram(step: number, name: string, histogram: Histogram, epoch?: number): void {
+    const seq = this.entries.length;
+    const place = { seq, time: 1_700_000_000_000 + seq, step, epoch };
+    this.entries.push({ seq, size: 50, records: [{ kind: 'histogram', ...place, name, histogram }] });
   }
 
   note(text: string, severity = 'info'): void {

@@ -1,4 +1,4 @@
-import type { SinkContext, SinkRecord, SinkRun, SinkState } from '../../../src/trackers/index.ts';
+import type { Histogram, SinkContext, SinkRecord, SinkRun, SinkState } from '../../../src/trackers/index.ts';
 
 /** When the runs of the tests start; milliseconds since the epoch. */
 export const START = Date.UTC(2026, 10, 24, 12, 0, 0);
@@ -33,6 +33,11 @@ export function step(
   epoch?: number,
 ): SinkRecord {
   return { kind: 'step', seq, time: START + seq * 1000, step: number, epoch, values };
+}
+
+export function histogram(seq: number, number: number, name: string, bins: Histogram): SinkRecord {
+  const place = { seq, time: START + seq * 1000, step: number, epoch: undefined };
+  return { kind: 'histogram', ...place, name, histogram: bins };
 }
 
 /** A context that keeps what it is told. */
