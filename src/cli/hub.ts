@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ConfigError, type LoadedConfig, loadConfig } from '../config/index.ts';
 import { ENV, parseSize } from '../conventions/index.ts';
-import { type Hub, type HubOptions, HubOptionsError, ListenError, startHub } from '../hub/index.ts';
+import type { Hub, HubOptions } from '../hub/index.ts';
 import { configuredTrackers } from '../trackers/index.ts';
 import { CommandFailed, print, say } from './output.ts';
 import { signalled } from './signalled.ts';
@@ -47,6 +47,8 @@ export function addHub(program: Command): void {
  * for itself is in a file while it runs: printed, it would be in logs.
  */
 export async function openHub(options: HubOptions): Promise<Hub> {
+  // Only where it is run: SQLite says on some versions of Node that it is experimental.
+  const { HubOptionsError, ListenError, startHub } = await import('../hub/index.ts');
   try {
     const hub = await startHub(options);
     if (hub.token === undefined) return hub;

@@ -91,6 +91,11 @@ describe.skipIf(!isThere)(`on Node ${OLDEST_NODE}`, () => {
     });
   });
 
+  it('says nothing of its own about SQLite where no hub runs', async () => {
+    const { stderr } = await promisify(execFile)(node, [dist('cli/main.js'), 'runs', '--help']);
+    expect(stderr).toBe('');
+  });
+
   it('has a command that lists the run', async () => {
     const { stdout } = await promisify(execFile)(node, [dist('cli/main.js'), 'runs', 'list', '--hub', url]);
     expect(stdout).toMatch(/oldest-1 +oldest/);
