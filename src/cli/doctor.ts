@@ -7,7 +7,7 @@ import { ENV } from '../conventions/index.ts';
 import { createEventExporter, inspectApiCopies } from '../telemetry/index.ts';
 import { checkMlflow, configuredTrackers, type TrackerOptions } from '../trackers/index.ts';
 import { DEFAULT_HUB } from './hub-client.ts';
-import { isNewEnough, OLDEST_NODE } from './node-version.ts';
+import { isNewEnough, OLDEST_NODE } from '../conventions/node-version.ts';
 import { print, printJson } from './output.ts';
 
 /** One thing that was looked at. `advice` says what to do when it is not `ok`. */

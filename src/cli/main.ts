@@ -3,7 +3,7 @@
  * `llm-otel`. Everything but the check of Node's version is loaded after it: an older Node fails already while it
  * loads modules that it does not have, with a message that helps nobody.
  */
-import { isNewEnough, OLDEST_NODE } from './node-version.ts';
+import { isNewEnough, OLDEST_NODE } from '../conventions/node-version.ts';
 
 if (isNewEnough(process.versions.node)) {
   const { runCommand } = await import('./program.ts');

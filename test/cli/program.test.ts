@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { isNewEnough } from '../../src/cli/node-version.ts';
+import { isNewEnough } from '../../src/conventions/node-version.ts';
 import { CommandFailed } from '../../src/cli/output.ts';
 import { endOf } from '../../src/cli/program.ts';
 

@@ -1,10 +1,5 @@
-import {
-  constants,
-  createBrotliDecompress,
-  createGunzip,
-  createInflate,
-  createZstdDecompress,
-} from 'node:zlib';
+import { constants, createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import type { Transform } from 'node:stream';
 
 /** A decoded piece of a reply, with the time at which the program wrote the piece that completed it. */
@@ -21,7 +16,7 @@ const DECODERS: Readonly<Record<string, () => Transform>> = {
       flush: constants.BROTLI_OPERATION_FLUSH,
       finishFlush: constants.BROTLI_OPERATION_FLUSH,
     }),
-  zstd: () => createZstdDecompress(),
+  zstd: () => zlib.createZstdDecompress(),
 };
 
 /** Compressed bytes that may wait for the decoder; more means that it does not keep up, and the reply is given up. */
