@@ -7,11 +7,11 @@
  */
 import { isMainThread } from 'node:worker_threads';
 import { ENV } from './conventions/index.ts';
-import { hostAttributes } from './observers/host/attributes.ts';
+import { isNewEnough, OLDEST_NODE } from './conventions/node-version.ts';
 import { readSelection } from './observers/selection.ts';
 import { SERVER_MODES, type ServerMode, startHttp } from './serving/http/index.ts';
 import { observeOpenAi } from './serving/openai/index.ts';
-import { startTelemetry } from './telemetry/index.ts';
+import { hostAttributes, startTelemetry } from './telemetry/index.ts';
 
 /** On `globalThis`: `--import` and `-r`, or two copies of the package, must not start everything twice. */
 const STARTED = Symbol.for('llm-otel.registered');
@@ -64,5 +64,6 @@ function observe(): void {
 const global = globalThis as { [STARTED]?: true };
 if (!global[STARTED] && process.env['OTEL_SDK_DISABLED']?.trim().toLowerCase() !== 'true') {
   global[STARTED] = true;
-  register();
+  if (isNewEnough(process.versions.node)) register();
+  else say('telemetry', `this is Node ${process.versions.node}; Node ${OLDEST_NODE} or newer is needed`);
 }

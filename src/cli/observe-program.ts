@@ -1,13 +1,7 @@
 import { basename, extname } from 'node:path';
 import { ATTR } from '../conventions/index.ts';
-import {
-  hostAttributes,
-  observe,
-  type ObserverSelection,
-  startGpuObserver,
-  startHostObserver,
-} from '../observers/index.ts';
-import { startTelemetry } from '../telemetry/index.ts';
+import { observe, type ObserverSelection, startGpuObserver, startHostObserver } from '../observers/index.ts';
+import { hostAttributes, startTelemetry } from '../telemetry/index.ts';
 
 export interface ObservedProgram {
   /** Sends the last sample and ends. */

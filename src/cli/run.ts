@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 import type { Monitoring } from '../config/index.ts';
 import { ATTR, ENV } from '../conventions/index.ts';
 import { OBSERVERS, type ObserverSelection, readSelection, selectionText } from '../observers/selection.ts';
+import { hostAttributes } from '../telemetry/settings/host-attributes.ts';
 import { endpointOption } from './endpoint-option.ts';
 import { readConfig } from './hub.ts';
 import type { ObservedProgram } from './observe-program.ts';
@@ -89,6 +90,21 @@ export function telemetryEnvironment(
 }
 
 /**
+ * What the machine is made of, in the resource attributes of a program that cannot tell itself; what the user has set
+ * stays.
+ */
+export function withMachine(
+  env: Readonly<NodeJS.ProcessEnv>,
+  machine: Readonly<Record<string, string | number | boolean>>,
+): NodeJS.ProcessEnv {
+  const pairs = Object.entries(machine)
+    .filter(([name]) => name !== ATTR.runtimeName && name !== ATTR.runtimeVersion)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  const given = env['OTEL_RESOURCE_ATTRIBUTES'];
+  return { ...env, OTEL_RESOURCE_ATTRIBUTES: [...pairs, ...(given ? [given] : [])].join(',') };
+}
+
+/**
  * Node itself gets `--import` as an argument, so that no other Node program it starts is instrumented by accident;
  * a program that may start Node (npm, npx, a shell script) gets it through NODE_OPTIONS.
  */
@@ -136,7 +152,11 @@ async function runProgram(command: string[], options: RunOptions): Promise<numbe
   };
   const observers = sharedObservers(command, selected(env[ENV.observers.name]));
   env[ENV.observers.name] = selectionText(observers.there);
-  const prepared = withRegister(command, env, register.href);
+  const prepared = withRegister(
+    command,
+    isNode(command) ? env : withMachine(env, hostAttributes()),
+    register.href,
+  );
   const [program = '', ...args] = prepared.command;
   const child = spawn(program, args, { stdio: 'inherit', env: prepared.env });
   // Ctrl-C reaches the child through the terminal's process group: it decides how to end, and we end as it did.

@@ -166,6 +166,23 @@ export const ATTR = {
   observerName: 'llm_otel.observer',
 } as const;
 
+/** What the resource of a program's telemetry says of its machine, from the general to the special. */
+export const MACHINE_ATTRIBUTES = [
+  ATTR.hostName,
+  ATTR.hostCpuModel,
+  ATTR.hostCpuCount,
+  ATTR.hostMemory,
+  ATTR.hostGpus,
+  ATTR.hostGpuDriver,
+  ATTR.hostCudaVersion,
+  ATTR.hostArch,
+  ATTR.osType,
+  ATTR.osDescription,
+  ATTR.osKernel,
+  ATTR.runtimeName,
+  ATTR.runtimeVersion,
+] as const;
+
 /** How a generation ended. An abort by the client is an outcome, not an error. */
 export const OUTCOMES = ['completed', 'length', 'error', 'aborted'] as const;
 export type Outcome = (typeof OUTCOMES)[number];

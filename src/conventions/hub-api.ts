@@ -50,6 +50,8 @@ export interface RunDetail extends RunSummary {
   histograms: number;
   /** Records per rank: stored, highest `seq`, and how many below it are missing. */
   records: { rank: number; stored: number; highestSeq: number; missing: number; serviceInstanceId: string }[];
+  /** What it runs on: the `host.*`, `os.*` and `process.runtime.*` of its lowest rank's resource. */
+  machine: Record<string, JsonValue>;
   /**
    * What metrics and spans of the run's processes have in their resource: one of these values of one of these
    * attributes (`service.instance.id`, `llm.launch.id`).

@@ -8,7 +8,6 @@ import { readSelection } from './selection.ts';
 
 export { energyMeter, type EnergyMeter };
 export { type GpuObserver, type GpuObserverOptions, startGpuObserver } from './gpu/start.ts';
-export { hostAttributes } from './host/attributes.ts';
 export { type HostInventory, hostInventory } from './host/inventory.ts';
 export { LinuxReader, type LinuxReaderOptions } from './host/linux-reader.ts';
 export { observe, type ProcessObserver, type ProcessObserverOptions } from './host/observe.ts';

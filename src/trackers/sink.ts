@@ -24,6 +24,8 @@ export interface SinkRun {
   /** Where it runs; undefined when nobody said so. */
   readonly host?: string | undefined;
   readonly pid?: number | undefined;
+  /** What it runs on, by OpenTelemetry's names (`host.cpu.model.name`, `host.gpus` ...); undefined when nobody said so. */
+  readonly machine?: SinkMap | undefined;
 }
 
 interface Recorded {

@@ -1,4 +1,4 @@
-import { ATTR, EVENT, type RunEndStatus } from '../conventions/index.ts';
+import { ATTR, EVENT, MACHINE_ATTRIBUTES, type RunEndStatus } from '../conventions/index.ts';
 import {
   readHistogram,
   type RunSink,
@@ -6,6 +6,7 @@ import {
   type SinkMap,
   type SinkRecord,
   type SinkRun,
+  type SinkValue,
 } from '../trackers/index.ts';
 import { type JournalEntry, type JournalProblem, readJournal } from './journal/reader.ts';
 import { stepOf } from './journal/record.ts';
@@ -93,6 +94,9 @@ export function sinkRun({ header, record }: Omit<JournalEntry, 'size'>): SinkRun
     source: isStart ? mapOf(record.attributes[ATTR.runSource]) : {},
     host: textOf(resource[ATTR.hostName]) || undefined,
     pid: Number(resource[ATTR.processPid]) || undefined,
+    machine: Object.fromEntries(
+      MACHINE_ATTRIBUTES.flatMap((name) => (name in resource ? [[name, resource[name] as SinkValue]] : [])),
+    ),
   };
 }
 

@@ -7,6 +7,9 @@ import {
   createEventExporter,
   currentTelemetry,
   type EventExporter,
+  gpuFacts,
+  hostAttributes,
+  type InstrumentRegistry,
   instruments as processInstruments,
   startTelemetry,
   type Telemetry,
@@ -104,7 +107,7 @@ interface AssemblyInputs {
 function assemble(inputs: AssemblyInputs) {
   const { options, env, facts, claim, clock, telemetry, journalDir, trackers: wanted, tell } = inputs;
   const dir = rankFolder(journalDir, facts.id, facts.rank);
-  const resource = resourceOf(facts, telemetry, wanted);
+  const resource = resourceOf(facts, telemetry, wanted, options.instruments ?? processInstruments);
   const sealing = new Set<Promise<unknown>>();
   const writer = new JournalWriter({
     dir,
@@ -301,14 +304,19 @@ function resourceOf(
   facts: RunFacts,
   telemetry: Telemetry | undefined,
   trackers: readonly Tracker[],
+  registry: InstrumentRegistry,
 ): ResourceMap {
+  const known = telemetry?.resourceAttributes;
   const forwarded = trackers
     .filter(({ ranks }) => facts.rank === 0 || ranks === 'all')
     .map(({ name }) => name);
   return Object.freeze({
     [ATTR.hostName]: hostname(),
     [ATTR.processPid]: process.pid,
-    ...telemetry?.resourceAttributes,
+    // `register` has told of the machine already; another's SDK has not.
+    ...(known?.[ATTR.hostArch] === undefined ? hostAttributes() : {}),
+    ...gpuFacts(registry),
+    ...known,
     ...(telemetry ? { [ATTR.serviceInstanceId]: telemetry.serviceInstanceId } : {}),
     [ATTR.runId]: facts.id,
     [ATTR.runName]: facts.name,
@@ -325,6 +333,7 @@ function resourceOf(
 function start(options: StartRunOptions, tell: (message: string) => void): Telemetry | undefined {
   try {
     return startTelemetry({
+      resourceAttributes: hostAttributes(),
       ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
       ...(options.headers === undefined ? {} : { headers: options.headers }),
       ...(options.env === undefined ? {} : { env: options.env }),

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { formatDuration, table, visible } from '../../src/cli/output.ts';
 import { programName } from '../../src/cli/observe-program.ts';
-import { configEnvironment, sharedObservers, telemetryEnvironment, withRegister } from '../../src/cli/run.ts';
+import {
+  configEnvironment,
+  sharedObservers,
+  telemetryEnvironment,
+  withMachine,
+  withRegister,
+} from '../../src/cli/run.ts';
 import { parseConfig } from '../../src/config/index.ts';
 
 describe('llm-otel run', () => {
@@ -46,6 +52,15 @@ describe('llm-otel run', () => {
     expect(attributes()).toBe('llm.launch.id=l');
     expect(attributes('team=a,')).toBe('team=a,llm.launch.id=l');
     expect(attributes('llm.launch.id=outer, team=a')).toBe(' team=a,llm.launch.id=l');
+  });
+
+  it('tells a program that is not Node of its machine, percent-encoded, below what the user says', () => {
+    const machine = { 'host.gpus': 'H100, H100', 'host.memory.size': 1024, 'process.runtime.name': 'nodejs' };
+    const attributes = (env: NodeJS.ProcessEnv) => withMachine(env, machine)['OTEL_RESOURCE_ATTRIBUTES'];
+    expect(attributes({})).toBe('host.gpus=H100%2C%20H100,host.memory.size=1024');
+    expect(attributes({ OTEL_RESOURCE_ATTRIBUTES: 'host.gpus=mine' })).toBe(
+      'host.gpus=H100%2C%20H100,host.memory.size=1024,host.gpus=mine',
+    );
   });
 
   it('hands the recording parts of monitoring.yaml on as variables', () => {

@@ -26,6 +26,7 @@ const DETAILS = [
   'artifacts',
   'histograms',
   'records',
+  'machine',
   'processes',
   'sinks',
 ] as const;
@@ -296,6 +297,7 @@ export function runDetail(id: string, over: Partial<RunDetail> = {}): RunDetail 
     artifacts: [],
     histograms: 0,
     records: [{ rank: 0, stored: 4, highestSeq: 3, missing: 0, serviceInstanceId: 'one' }],
+    machine: { 'host.name': 'node-1' },
     processes: { 'service.instance.id': ['one'] },
     sinks: [],
     ...over,

@@ -6,7 +6,7 @@ import { METRIC } from '../../src/conventions/index.ts';
 import { PortableReader } from '../../src/observers/host/portable-reader.ts';
 import type { HostReader } from '../../src/observers/host/snapshot.ts';
 import { observesTheMachine } from '../../src/observers/gpu/presence.ts';
-import { hostAttributes } from '../../src/observers/host/attributes.ts';
+import { hostAttributes } from '../../src/telemetry/settings/host-attributes.ts';
 import { hostInventory, startHostObserver, startObservers } from '../../src/observers/index.ts';
 import { readSelection, selectionText } from '../../src/observers/selection.ts';
 import { InstrumentRegistry, instruments } from '../../src/telemetry/instruments/registry.ts';

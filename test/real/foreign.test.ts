@@ -112,6 +112,11 @@ describe.skipIf(!found || process.platform !== 'linux')('a Python program under 
       expect(await shown('process/memory_rss_gb')).toBeLessThan(150 + 4 * INTERPRETER_MIB);
       await see.poll(() => shown('process/cpu_percent'), { timeout: 20_000 }).toBeGreaterThan(5);
 
+      const machine = page.getByRole('region', { name: 'Machine' }).first();
+      await see(machine).toContainText('CPUs');
+      await see(machine).toContainText(/Memory\s*[\d.]+ [GT]iB/);
+      await see(machine).not.toContainText('nodejs');
+
       // When it has ended, the page of the run still tells what it took.
       recorded.child.stdin?.end();
       expect([await recorded.closed, recorded.errors()]).toEqual([[0, null], '']);

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { InstrumentProducer, type InstrumentRegistry } from '../../src/telemetry/index.ts';
+import { ATTR, METRIC } from '../../src/conventions/index.ts';
+import { InstrumentProducer, InstrumentRegistry } from '../../src/telemetry/index.ts';
 import { readJournal, startRun } from '../../src/training/index.ts';
 import type { Clock } from '../../src/training/clock.ts';
 import { rankFolder } from '../../src/training/journal/folder.ts';
@@ -93,6 +94,38 @@ describe('a run', () => {
       delivered: 6,
       pending: 0,
       status: 'finished',
+    });
+  });
+
+  it('says what it runs on, and what an observer knows of the GPUs', async () => {
+    const registry = new InstrumentRegistry();
+    const status = registry.upDownCounter(METRIC.hwStatus, 'gpu');
+    for (const [index, id] of ['b', 'a'].entries())
+      for (const state of ['ok', 'failed'])
+        status
+          .bind({
+            [ATTR.hwId]: id,
+            [ATTR.hwType]: 'gpu',
+            [ATTR.gpuIndex]: 1 - index,
+            [ATTR.hwModel]: `H${id}`,
+            [ATTR.hwDriverVersion]: '580.65',
+            [ATTR.hostCudaVersion]: '13.1',
+            [ATTR.hwState]: state,
+          })
+          .set(1);
+    const { run, receiver } = await startTestRun({
+      journalDir: temporaryFolder(),
+      instruments: registry,
+    });
+    await run.finish();
+    expect(receiver.records[0]?.resource).toMatchObject({
+      'host.cpu.count': expect.any(Number),
+      'host.memory.size': expect.any(Number),
+      'os.version': expect.any(String),
+      'process.runtime.version': process.versions.node,
+      'host.gpus': 'Ha, Hb',
+      'host.gpu.driver_version': '580.65',
+      'host.gpu.cuda_version': '13.1',
     });
   });
 

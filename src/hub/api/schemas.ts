@@ -88,6 +88,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     records: array(
       object({ rank: whole, stored: whole, highestSeq: whole, missing: whole, serviceInstanceId: text }),
     ),
+    machine: jsonValues,
     processes: map(array(text)),
     sinks: array(ref('RunTracker')),
   }),

@@ -1,7 +1,7 @@
 import { ATTR, EVENT, RUN_STATUSES, type RunEndStatus } from '../../conventions/index.ts';
 import { readHistogram, type SinkMap, type SinkRecord, type SinkRun } from '../../trackers/index.ts';
 import { textOf } from '../store/attributes.ts';
-import { readMap, readStepValues, type RunRecord, wholeOf } from '../store/runs/run-record.ts';
+import { readMachine, readMap, readStepValues, type RunRecord, wholeOf } from '../store/runs/run-record.ts';
 import type { SpoolEntry } from './spool.ts';
 
 /** A run event as trackers understand it; `first`: it starts the run, so `sinkRun` tells what it says. */
@@ -116,6 +116,7 @@ export function sinkRun(record: RunRecord): SinkRun {
     source: isStart ? readMap(attributes[ATTR.runSource]) : {},
     host: of(ATTR.hostName),
     pid: wholeOf(resource[ATTR.processPid], 0) || undefined,
+    machine: readMachine(resource),
   };
 }
 

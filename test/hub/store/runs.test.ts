@@ -126,6 +126,22 @@ test('the processes of a run are known by instance and launch, over attempts and
   });
 });
 
+test('the machine of a run is that of its lowest rank, of the newest start', async () => {
+  const { store } = clocked();
+  const on = (cpu: string, rank: number) => ({
+    id: 'a',
+    rank,
+    resource: { 'host.cpu.model.name': cpu, 'host.memory.size': 1024n, 'host.other': 'not told' },
+  });
+  const machine = async () => (await store.run('a'))?.machine;
+  await put(store, runEvents(on('second', 1), [start(0)]));
+  expect(await machine()).toEqual({ 'host.cpu.model.name': 'second', 'host.memory.size': 1024 });
+  await put(store, runEvents(on('resumed', 0), [{ ...start(7), time: T0 + 7000 }]));
+  await put(store, runEvents(on('first', 0), [start(0)]));
+  await put(store, runEvents(on('third', 2), [{ ...start(0), time: T0 + 9000 }]));
+  expect(await machine()).toMatchObject({ 'host.cpu.model.name': 'resumed' });
+});
+
 test('series are found by one of several values of one of several resource attributes, sealed or not', async () => {
   const { store } = clocked();
   const of = (instance: string, launch?: string) => ({

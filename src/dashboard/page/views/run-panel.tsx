@@ -6,11 +6,13 @@ import { useQuery } from '../data/query.ts';
 import { formatAge, formatDateTime, formatDuration, formatTime } from '../format/clock.ts';
 import { type DisplayUnit, displayUnit, formatCount, formatQuantity } from '../format/quantity.ts';
 import { fromJsonNumber } from '../series/columns.ts';
+import { machineFacts } from '../series/machine-facts.ts';
 import { STATUS_TONE } from '../series/run-order.ts';
 import { clockOffset } from '../data/hub.ts';
 import { address, go, now, selectRun } from '../state/view.ts';
 import { durationOf, Status } from './run-list.tsx';
 import { Trackers, trackersBehind } from './run-trackers.tsx';
+import { Values } from './values.tsx';
 
 /** Who the shown runs are: name, status, progress; for one run also where it stands. */
 export function RunHead({ runs }: { runs: readonly RunSummary[] }) {
@@ -110,6 +112,7 @@ export function RunDetails({ run }: { run: RunSummary }) {
         values={{ ...tagsOf(data), ...data.source }}
         none="No tags, no source."
       />
+      {Object.keys(data.machine).length > 0 && <Values title="Machine" values={machineFacts(data.machine)} />}
       <LastValues run={data} />
       <Notes run={data} />
       <Artifacts run={data} />
@@ -120,38 +123,6 @@ export function RunDetails({ run }: { run: RunSummary }) {
 }
 
 const tagsOf = (run: RunDetail): Record<string, JsonValue> => ({ ...run.tags });
-
-const valueText = (value: JsonValue): string => (typeof value === 'string' ? value : JSON.stringify(value));
-
-function Values({ title, values, none }: { title: string; values: Record<string, JsonValue>; none: string }) {
-  const entries = Object.entries(values);
-  return (
-    <section class="card" aria-label={title}>
-      <header class="card-head">
-        <h3>{title}</h3>
-        <span class="badge">{entries.length}</span>
-      </header>
-      {entries.length === 0 ? (
-        <p class="empty muted">{none}</p>
-      ) : (
-        <div class="table-scroll" tabIndex={0} role="region" aria-label={title}>
-          <table class="pairs">
-            <tbody>
-              {entries.map(([name, value]) => (
-                <tr key={name}>
-                  <th scope="row" title={name}>
-                    {name}
-                  </th>
-                  <td title={valueText(value)}>{valueText(value)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-    </section>
-  );
-}
 
 function unitOf(key: string): DisplayUnit {
   const entry = entryOf(key);

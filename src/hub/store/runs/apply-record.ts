@@ -4,7 +4,14 @@ import { textOf, toJson } from '../attributes.ts';
 import { LIMITS } from '../limits.ts';
 import { addToIntervals } from './intervals.ts';
 import { addValue, noteProcess, rankOf, type RankState, type RunState } from './run-state.ts';
-import { readMap, readMapAttribute, readStepValues, type RunRecord, wholeOf } from './run-record.ts';
+import {
+  readMachine,
+  readMap,
+  readMapAttribute,
+  readStepValues,
+  type RunRecord,
+  wholeOf,
+} from './run-record.ts';
 
 /** Numberless records of a rank whose identity is remembered. */
 const REMEMBERED = 2000;
@@ -94,6 +101,13 @@ function describeWork(run: RunState, { time, body, attributes }: RunRecord): voi
   run.source = merge(run.source, readMapAttribute(attributes, ATTR.runSource));
 }
 
+function describeMachine(run: RunState, { rank, time, resource }: RunRecord): void {
+  const { machine } = run;
+  if (machine !== null && (rank > machine.rank || (rank === machine.rank && time < machine.time))) return;
+  const facts = readMachine(resource);
+  if (Object.keys(facts).length > 0) run.machine = { rank, time, facts };
+}
+
 type Apply = (run: RunState, record: RunRecord, rank: RankState) => RecordOutcome;
 
 const EVENTS: Readonly<Record<string, Apply>> = {
@@ -102,6 +116,7 @@ const EVENTS: Readonly<Record<string, Apply>> = {
     // The first start is the run's; a resumed attempt or another rank starts later.
     run.startedAt = run.hasStart ? Math.min(run.startedAt, time) : time;
     run.hasStart = true;
+    describeMachine(run, record);
     describeWork(run, record);
     return { stored: true };
   },

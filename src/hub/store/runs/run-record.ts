@@ -1,4 +1,4 @@
-import { ATTR, EVENT } from '../../../conventions/index.ts';
+import { ATTR, EVENT, MACHINE_ATTRIBUTES } from '../../../conventions/index.ts';
 import type { Attributes, AttributeValue, LogRecord } from '../../../otlp/model.ts';
 import type { JsonValue } from '../../../conventions/index.ts';
 import { numberOf, textOf, toJson } from '../attributes.ts';
@@ -98,6 +98,16 @@ export function readMap(value: AttributeValue | undefined): Record<string, JsonV
   // A list of tags, as trackers have them.
   if (Array.isArray(value)) return Object.fromEntries(value.map((tag) => [textOf(tag) ?? '', true]));
   return {};
+}
+
+/** What a resource says of its machine. */
+export function readMachine(resource: Attributes): Record<string, JsonValue> {
+  return Object.fromEntries(
+    MACHINE_ATTRIBUTES.flatMap((name) => {
+      const value = resource[name];
+      return value === undefined ? [] : [[name, toJson(value)]];
+    }),
+  );
 }
 
 /** A map attribute, given whole or key by key (`llm.run.tags.team`: SDKs whose attributes are flat). */

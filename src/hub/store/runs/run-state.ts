@@ -30,6 +30,8 @@ export interface RunState {
   summary: Record<string, JsonValue>;
   notes: RunNote[];
   artifacts: RunArtifact[];
+  /** What it runs on, as the newest start of its lowest rank says. */
+  machine: { rank: number; time: number; facts: Record<string, JsonValue> } | null;
   /** By which other telemetry of its processes is known: values by attribute, the newest last. */
   processes: Record<string, string[]>;
   /** Maps: a user's key may be `__proto__`. */
@@ -81,6 +83,7 @@ export function newRun(id: string, time: number): RunState {
     summary: {},
     notes: [],
     artifacts: [],
+    machine: null,
     processes: {},
     ranks: new Map(),
     keys: new Map(),
@@ -137,15 +140,19 @@ export function writeRun(run: RunState): string {
 }
 
 export function readRun(text: string): RunState {
-  const run = JSON.parse(text) as Omit<RunState, 'ranks' | 'keys' | 'processes' | 'histograms'> & {
+  const run = JSON.parse(text) as Omit<
+    RunState,
+    'ranks' | 'keys' | 'processes' | 'machine' | 'histograms'
+  > & {
     ranks: [number, RankState][];
     keys: [string, KeyState][];
     processes?: RunState['processes'];
+    machine?: RunState['machine'];
     histograms?: number;
   };
   const keys = run.keys.map(([key, state]) => [key, eachValue(state, readZero)] as const);
-  const { processes = newestProcesses(run.ranks), histograms = 0 } = run;
-  return { ...run, processes, histograms, ranks: new Map(run.ranks), keys: new Map(keys) };
+  const { processes = newestProcesses(run.ranks), machine = null, histograms = 0 } = run;
+  return { ...run, processes, machine, histograms, ranks: new Map(run.ranks), keys: new Map(keys) };
 }
 
 /** Of a run that an earlier version wrote: the newest process of each rank. */

@@ -94,6 +94,7 @@ export function runDetail(run: RunState, live: Liveness): RunDetail {
         serviceInstanceId: instanceId,
       };
     }),
+    machine: run.machine?.facts ?? {},
     processes: run.processes,
     sinks: [],
   };
