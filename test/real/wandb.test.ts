@@ -2,7 +2,7 @@
  * W&B's own client and `wandb sync` beside ours, at one strict stand-in for the W&B API: the same calls leave the same
  * state.
  */
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -177,6 +177,65 @@ describe.skipIf(python === '')('beside the real W&B client', () => {
     expect(wandb.violations).toEqual([]);
   });
 
+  it('artifacts are what theirs are: online, and offline through `wandb sync`', async () => {
+    mkdirSync(join(home, 'model', 'deeper'), { recursive: true });
+    writeFileSync(join(home, 'model', 'weights.bin'), 'weights');
+    writeFileSync(join(home, 'model', 'deeper', 'empty'), '');
+    writeFileSync(join(home, 'data.bin'), Buffer.alloc(100_000, 7));
+    /** And forgets them. */
+    const takeArtifacts = () =>
+      wandb.artifactStore.artifacts
+        .splice(0)
+        .map(({ name, type, digest, description, metadata, aliases, state, files }) => ({
+          name,
+          type,
+          digest,
+          description,
+          metadata: metadata === null ? null : (JSON.parse(metadata) as unknown),
+          aliases: aliases.toSorted(),
+          state,
+          files: Object.fromEntries(
+            Array.from(files, ([file, { bytes }]) => [file, bytes?.toString('base64')]),
+          ),
+        }))
+        .toSorted((a, b) => a.name.localeCompare(b.name));
+    const { output } = await pythonCalls(python, wandb, home, 'artifact', home);
+    const expected = takeArtifacts();
+    expect(expected, output).toMatchObject([
+      { name: 'best', state: 'COMMITTED', aliases: ['latest', 'prod'] },
+      { name: 'data', state: 'COMMITTED' },
+    ]);
+    for (const mode of ['online', 'offline'] as const) {
+      const sink = wandbPlatform.createSink({ mode }, { env: env(), warn: () => {} });
+      await sink?.open(runOf({ id: 'ours' }), contextOf());
+      await sink?.write([step(1, 0, { 'train/loss': 1 })]);
+      const metadata = { accuracy: 0.5, layers: [1, 2], description: 'the best', aliases: ['prod'] };
+      const place = { size: 0, sha256: '', time: START };
+      await sink?.artifact({
+        seq: 2,
+        name: 'best',
+        kind: 'model',
+        path: join(home, 'model'),
+        metadata,
+        ...place,
+      });
+      await sink?.artifact({
+        seq: 3,
+        name: 'data',
+        kind: 'dataset',
+        path: join(home, 'data.bin'),
+        metadata: {},
+        ...place,
+      });
+      await sink?.close('finished', {});
+      const synced = mode === 'offline' ? (await wandbSync(python, wandb, home, 'wandb')).output : '';
+      expect(takeArtifacts(), mode + synced).toEqual(expected);
+      expect(ours().history).toHaveLength(1);
+      wandb.runs.delete('tester/my-llm/ours');
+    }
+    expect(wandb.violations).toEqual([]);
+  });
+
   it('our system metrics have the names that theirs have', async () => {
     await pythonCalls(python, wandb, home, 'system');
     const known = new Set(theirs().events.flatMap((row) => Object.keys(row)));
@@ -229,10 +288,27 @@ describe.skipIf(python === '')('beside the real W&B client', () => {
     expect(run.history[4999]).toMatchObject({ a: 4999, 'b/c.d[0]': -4999 });
     expect(run.history[5000]).toMatchObject(wide);
     expect(run.config['long']?.value).toHaveLength(100_000);
-    expect(Buffer.from(run.files.get('artifacts/model/best.bin') ?? []).toString()).toBe('weights');
+    expect(wandb.artifactStore.committed).toMatchObject([
+      { name: 'best', type: 'model', run: 'tester/my-llm/ours' },
+    ]);
     expect([...run.files.keys()]).toContain('code/package.json');
     expect(run.exitCode).toBe(0);
     expect(wandb.violations).toEqual([]);
+  });
+
+  it('a folder that was moved is uploaded, but for its artifacts, which it names by where they lay', async () => {
+    const sink = wandbPlatform.createSink({ mode: 'offline' }, { env: env(), warn: () => {} });
+    await sink?.open(runOf({ id: 'ours' }), contextOf());
+    writeFileSync(join(home, 'model.bin'), 'weights');
+    const artifact = { name: 'best', kind: 'model', path: join(home, 'model.bin'), size: 7, sha256: '' };
+    await sink?.artifact({ ...artifact, seq: 1, time: START, metadata: {} });
+    await sink?.write([step(2, 0, { a: 1 }), step(3, 1, { a: 2 })]);
+    await sink?.close('finished', {});
+    renameSync(join(home, 'wandb'), join(home, 'moved'));
+    const { output } = await wandbSync(python, wandb, home, 'moved');
+    expect(ours()?.history, output).toHaveLength(2);
+    expect(ours().exitCode).toBe(0);
+    expect(wandb.artifactStore.committed).toEqual([]);
   });
 
   it('a run that was uploaded and then went on becomes one run', async () => {

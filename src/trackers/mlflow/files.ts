@@ -1,33 +1,8 @@
 import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
+import type { LocalFile } from '../local-files.ts';
 import { SinkUnavailable } from '../sink-errors.ts';
 import type { MlflowClient } from './client.ts';
-
-/** A file on the disk, and where it goes below an artifact folder. */
-export interface LocalFile {
-  readonly path: string;
-  readonly name: string;
-  readonly size: number;
-}
-
-/** The files of a file or folder, in order of their names; undefined when nothing is there. */
-export async function localFiles(path: string, name: string): Promise<LocalFile[] | undefined> {
-  const info = await stat(path).catch(() => undefined);
-  if (!info) return undefined;
-  if (info.isFile()) return [{ path, name, size: info.size }];
-  if (!info.isDirectory()) return undefined;
-  const files: LocalFile[] = [];
-  for (const entry of (await readdir(path, { withFileTypes: true })).toSorted(byName)) {
-    if (!entry.isFile() && !entry.isDirectory()) continue;
-    files.push(...((await localFiles(join(path, entry.name), `${name}/${entry.name}`)) ?? []));
-  }
-  return files;
-}
-
-function byName(a: { name: string }, b: { name: string }): number {
-  return a.name < b.name ? -1 : 1;
-}
 
 const PROXIED = 'mlflow-artifacts:';
 

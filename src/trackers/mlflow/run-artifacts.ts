@@ -1,8 +1,9 @@
+import { localFiles } from '../local-files.ts';
 import type { SinkArtifact } from '../sink.ts';
 import type { MlflowClient } from './client.ts';
 import type { MlflowSettings } from './config.ts';
 import { datasetInput } from './dataset.ts';
-import { localFiles, proxiedRoot, safeName, uploadFile } from './files.ts';
+import { proxiedRoot, safeName, uploadFile } from './files.ts';
 import { mlflowKey } from './keys.ts';
 import { finishModel, loggedModel, modelDescription, registerModel } from './model.ts';
 import type { MlflowRun } from './run.ts';

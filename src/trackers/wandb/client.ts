@@ -18,6 +18,14 @@ export interface StreamPost {
   readonly exitCode?: number;
 }
 
+/** An address for one upload, with the headers (`Name:value`) that belong to it. */
+export interface UploadTarget {
+  readonly uploadUrl: string;
+  readonly uploadHeaders: readonly string[];
+}
+/** A stream is opened when it is sent. */
+type UploadBody = NonNullable<HttpCall['body']> | (() => NonNullable<HttpCall['body']>);
+
 /** What W&B's own client never tries again, and we take as "never" too. 404 and 410 mean that the run is gone. */
 const REFUSED: ReadonlySet<number> = new Set([400, 405, 411, 413, 415, 422, 501]);
 
@@ -71,12 +79,7 @@ export class WandbClient {
   }
 
   /** Uploads one file of the run. `name` is its path below the run's files. */
-  async upload(
-    path: RunPath,
-    name: string,
-    body: NonNullable<HttpCall['body']> | (() => NonNullable<HttpCall['body']>),
-    signal?: AbortSignal,
-  ): Promise<void> {
+  async upload(path: RunPath, name: string, body: UploadBody, signal?: AbortSignal): Promise<void> {
     const data = (await this.graphql(
       'CreateRunFiles',
       CREATE_RUN_FILES,
@@ -86,17 +89,22 @@ export class WandbClient {
       createRunFiles: { uploadHeaders: readonly string[]; files: { name: string; uploadUrl: string }[] };
     };
     const { uploadHeaders, files } = data.createRunFiles;
-    const target = files[0]?.uploadUrl;
-    if (target === undefined) throw new SinkUnavailable(`W&B gave no address for the file ${name}`);
+    const uploadUrl = files[0]?.uploadUrl;
+    if (uploadUrl === undefined) throw new SinkUnavailable(`W&B gave no address for the file ${name}`);
+    await this.put({ uploadUrl, uploadHeaders }, body, name, signal);
+  }
+
+  /** Writes to an address that W&B gave. `name` is for messages. */
+  async put(target: UploadTarget, body: UploadBody, name: string, signal?: AbortSignal): Promise<void> {
     const reply = await this.#http.call({
       method: 'PUT',
       // some servers give an address without a host
-      url: new URL(target, this.#settings.baseUrl),
+      url: new URL(target.uploadUrl, this.#settings.baseUrl),
       headers: {
         'content-type': 'application/octet-stream',
         ...Object.fromEntries(
-          uploadHeaders.map((header) => [
-            header.slice(0, header.indexOf(':')),
+          target.uploadHeaders.map((header) => [
+            header.slice(0, header.indexOf(':')).toLowerCase(),
             header.slice(header.indexOf(':') + 1).trim(),
           ]),
         ),

@@ -43,7 +43,7 @@ export interface WandbOptions {
   console?: boolean | 'wrap' | 'off';
   /** Notes of at least this severity are alerts (mail, Slack); `none` for never. Default `warning`. */
   alerts?: 'info' | 'warning' | 'error' | 'none';
-  /** Files of this size and more are not sent, bytes. Default 1 GiB. */
+  /** Artifacts of this size and more are not sent, bytes. Default 1 GiB. */
   maxArtifactBytes?: number;
 }
 

@@ -1,5 +1,3 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import type { RunEndStatus } from '../../conventions/index.ts';
 import type {
   RunSink,
@@ -13,6 +11,9 @@ import type {
 } from '../sink.ts';
 import { SinkRefused, SinkUnavailable } from '../sink-errors.ts';
 import { type Alert, ALERT_WAIT_MS, alertOf } from './alerts.ts';
+import { describeArtifact } from './artifact/description.ts';
+import { artifactToSend } from './artifact/to-send.ts';
+import { uploadArtifact } from './artifact/upload.ts';
 import { type RunPath, WandbClient } from './client.ts';
 import { codeFiles } from './code-files.ts';
 import type { WandbSettings } from './config.ts';
@@ -24,7 +25,6 @@ import { resumedRun } from './resume.ts';
 import { RunConfig } from './run-config.ts';
 import { runMetadata, wandbGroup, wandbProject, wandbRunId, wandbTags } from './run-facts.ts';
 import { newStream, StreamDraft, streamOf, type StreamState } from './stream-draft.ts';
-import { artifactFileName } from './artifact-file.ts';
 
 /** W&B's own client posts every 15 s, and a heartbeat after 30 s; self-managed servers take two posts a second. */
 const LIMITS: SinkLimits = {
@@ -34,7 +34,8 @@ const LIMITS: SinkLimits = {
   minIntervalMs: 500,
   lingerMs: 15_000,
   heartbeatMs: 30_000,
-  callTimeoutMs: 180_000,
+  // an artifact of many gigabytes is one call
+  callTimeoutMs: 600_000,
 };
 /** Lines that are longer are refused. */
 const MAX_LINE_BYTES = 10 * 1024 * 1024 - 100 * 1024;
@@ -142,27 +143,15 @@ export class WandbOnlineSink implements RunSink {
   }
 
   async artifact(artifact: SinkArtifact, signal?: AbortSignal): Promise<void> {
-    const found = await stat(artifact.path).catch(() => undefined);
-    const name = artifactFileName(artifact);
-    if (!found?.isFile()) {
-      this.#context?.warn(
-        `the artifact ${artifact.name} is no file here any more (${artifact.path}); its record alone stays.`,
-      );
-      return;
-    }
-    if (found.size >= this.#settings.maxArtifactBytes) {
-      this.#context?.warn(
-        `the artifact ${artifact.name} has ${found.size} bytes, too many to send it (maxArtifactBytes).`,
-      );
-      return;
-    }
-    await this.#client.upload(
-      this.#place(),
-      name,
-      () => ({ stream: createReadStream(artifact.path), length: found.size }),
+    const files = await artifactToSend(artifact, this.#settings, (message) => this.#context?.warn(message));
+    if (!files) return;
+    const path = this.#place();
+    const { last, open } = this.#stream.rows;
+    await uploadArtifact(
+      this.#client,
+      { path, artifact: describeArtifact(artifact, path), files, historyStep: (open?.step ?? last) + 1 },
       signal,
     );
-    this.#uploaded.push(name);
   }
 
   async close(

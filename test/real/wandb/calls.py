@@ -41,6 +41,17 @@ if mode == "histogram":
     run.finish()
     sys.exit(0)
 
+if mode == "artifact":
+    folder = sys.argv[2]
+    run = wandb.init(project="my-llm", id="python")
+    run.log({"train/loss": 1.0}, step=0)
+    best = wandb.Artifact("best", type="model", description="the best", metadata={"accuracy": 0.5, "layers": [1, 2]})
+    best.add_dir(f"{folder}/model")
+    run.log_artifact(best, aliases=["latest", "prod"])
+    run.log_artifact(f"{folder}/data.bin", name="data", type="dataset")
+    run.finish()
+    sys.exit(0)
+
 if mode == "system":
     run = wandb.init(project="my-llm", id="python", settings=wandb.Settings(x_stats_sampling_interval=0.2))
     # the share of a CPU is there from the second sample on

@@ -33,12 +33,9 @@ export function readGraphql(body: string): GraphqlRequest {
   const head = /^\s*(query|mutation)\s+(\w+)\s*(?:\(([^)]*)\))?\s*\{/.exec(query);
   if (!head) throw new Error('Syntax Error: expected an operation with a name');
   const [whole, kind, operation, declared = ''] = head;
-  if (
-    parsed.operationName !== undefined &&
-    parsed.operationName !== null &&
-    parsed.operationName !== operation
-  )
-    throw new Error(`Unknown operation named "${parsed.operationName}".`);
+  // W&B's client says '' in some
+  const named = parsed.operationName ?? '';
+  if (named !== '' && named !== operation) throw new Error(`Unknown operation named "${named}".`);
   const variables = (parsed.variables ?? {}) as Record<string, unknown>;
   const types = declaredTypes(declared);
   for (const name of Object.keys(variables))

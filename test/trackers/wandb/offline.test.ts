@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -8,7 +16,16 @@ import { WandbOfflineSink } from '../../../src/trackers/wandb/offline/offline-si
 import { contextOf, runOf, START, step } from './records.ts';
 import { itemsOf, readWandbFile, recordKind } from './wandb-file.ts';
 
-const KIND = { header: 21, run: 17, environment: 26, history: 2, summary: 3, exit: 18, files: 6 };
+const KIND = {
+  header: 21,
+  run: 17,
+  environment: 26,
+  history: 2,
+  summary: 3,
+  exit: 18,
+  files: 6,
+  artifact: 8,
+};
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'wandb-'));
@@ -115,18 +132,29 @@ describe('a run that W&B gets later', () => {
     expect(rows).toEqual([expect.objectContaining({ _step: '2', a: '3', 'train/global_step': '1' })]);
   });
 
-  it('has copies of its artifacts beside it', async () => {
+  it('has copies of its artifacts beside it, and says what they are', async () => {
     const context = contextOf();
-    const sink = sinkOf();
+    const sink = sinkOf({ maxArtifactBytes: 100 });
     await sink.open(runOf(), context);
-    writeFileSync(join(folder, 'model.bin'), 'weights');
-    const artifact = { seq: 1, time: START, kind: 'model', size: 7, sha256: '', metadata: {} };
-    await sink.artifact({ ...artifact, name: 'best', path: join(folder, 'model.bin') });
-    await sink.artifact({ ...artifact, name: 'gone', path: join(folder, 'gone.bin') });
-    const copy = join(folder, 'wandb', folders()[0] ?? '', 'files', 'artifacts/model/best.bin');
+    mkdirSync(join(folder, 'model'));
+    writeFileSync(join(folder, 'model', 'weights.bin'), 'weights');
+    writeFileSync(join(folder, 'large.bin'), Buffer.alloc(100));
+    const artifact = { time: START, kind: 'model', size: 7, sha256: '', metadata: { layers: 3 } };
+    await sink.artifact({ ...artifact, seq: 1, name: 'best', path: join(folder, 'model') });
+    await sink.artifact({ ...artifact, seq: 2, name: 'gone', path: join(folder, 'gone.bin') });
+    await sink.artifact({ ...artifact, seq: 3, name: 'large', path: join(folder, 'large.bin') });
+    rmSync(join(folder, 'model'), { recursive: true });
+    const copy = join(folder, 'wandb', folders()[0] ?? '', 'artifacts', '1', 'weights.bin');
     expect(readFileSync(copy, 'utf8')).toBe('weights');
-    expect(kindsOf(fileOf()).at(-1)).toBe(KIND.files);
-    expect(context.warnings).toEqual([expect.stringContaining('gone')]);
+    const last = readWandbFile(readFileSync(fileOf())).at(-1) as Buffer;
+    expect(recordKind(last)).toBe(KIND.artifact);
+    for (const text of ['best', 'model', '{"layers":3}', 'latest', copy, 'Y/Tx6bclNw9FlyBXXNX5Uw=='])
+      expect(last.includes(text), text).toBe(true);
+    expect(kindsOf(fileOf())).not.toContain(KIND.files);
+    expect(context.warnings).toEqual([
+      expect.stringContaining('gone'),
+      expect.stringMatching(/large has 100 bytes.*maxArtifactBytes/),
+    ]);
     await sink.close(undefined, {});
   });
 

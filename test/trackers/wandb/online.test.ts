@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   SinkRefused,
@@ -182,28 +179,6 @@ describe('a run that is sent to W&B', () => {
     const sink = sinkOf();
     await sink.open(runOf({ params: { decay: Number.NaN, clip: [Infinity] } }));
     expect(wandb.run().config).toMatchObject({ decay: { value: 'NaN' }, clip: { value: ['Infinity'] } });
-  });
-
-  it('has its artifacts as files; one that is gone or too large is told and left out', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'artifact-'));
-    try {
-      writeFileSync(join(folder, 'model.bin'), Buffer.alloc(100_000, 7));
-      const context = contextOf();
-      const sink = await openedSink({ maxArtifactBytes: 200_000 }, context);
-      const artifact = { seq: 1, time: START, kind: 'model', size: 1, sha256: '', metadata: {} };
-      await sink.artifact({ ...artifact, name: '../../best', path: join(folder, 'model.bin') });
-      await sink.artifact({ ...artifact, name: 'gone', path: join(folder, 'gone.bin') });
-      writeFileSync(join(folder, 'model.bin'), Buffer.alloc(200_000));
-      await sink.artifact({ ...artifact, name: 'large', path: join(folder, 'model.bin') });
-      await sink.close('finished', {});
-      const { files } = wandb.run();
-      expect([...files.keys()]).toEqual(['wandb-metadata.json', 'artifacts/model/best.bin']);
-      expect(files.get('artifacts/model/best.bin')).toEqual(new Uint8Array(100_000).fill(7));
-      expect(context.warnings).toHaveLength(2);
-      expect(posts().at(-1)?.body).toContain('"uploaded":["wandb-metadata.json","artifacts/model/best.bin"]');
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
   });
 });
 

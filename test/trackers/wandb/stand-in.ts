@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { ArtifactStore } from './artifact-store.ts';
 import { type GraphqlRequest, readGraphql } from './graphql-request.ts';
 import { parsePythonJson } from './python-json.ts';
 import { checkedConfig, newRun, resumeStatus, type StoredRun, takeStream } from './stored-run.ts';
@@ -36,6 +37,7 @@ export class WandbStandIn {
   readonly runs = new Map<string, StoredRun>();
   readonly requests: SeenRequest[] = [];
   readonly violations: string[] = [];
+  readonly artifactStore = new ArtifactStore(this.entity, () => this.url);
   /** Asked before each request; an answer is given instead of ours. */
   script: (request: {
     path: string;
@@ -83,7 +85,7 @@ export class WandbStandIn {
     const bytes = Buffer.concat(chunks);
     await this.#hanging;
     const path = new URL(request.url ?? '/', 'http://stand-in').pathname;
-    const isUpload = path.startsWith('/upload/');
+    const isUpload = /^\/(upload|artifacts)\//.test(path);
     const body = isUpload ? '' : bytes.toString('utf8');
     const operation =
       /"operationName":\s*"(\w+)"/.exec(body)?.[1] ?? /(?:query|mutation)\s+(\w+)/.exec(body)?.[1];
@@ -112,6 +114,10 @@ export class WandbStandIn {
   ): { status: number; body: string } {
     // a signed address needs no key
     if (path.startsWith('/upload/')) return this.#upload(path, bytes);
+    if (path.startsWith('/artifacts/')) {
+      const complaint = this.artifactStore.put(path, bytes);
+      return complaint === undefined ? { status: 200, body: '' } : this.#refuse(400, complaint);
+    }
     const expected = `Basic ${Buffer.from(`api:${this.key}`).toString('base64')}`;
     if (request.headers.authorization !== expected)
       return { status: 401, body: JSON.stringify({ error: 'user is not logged in' }) };
@@ -143,7 +149,7 @@ export class WandbStandIn {
     } catch (error) {
       return this.#refuse(400, `${operation}: ${(error as Error).message}`);
     }
-    const handler = this.#operations[asked.operation];
+    const handler = this.#operations[asked.operation] ?? this.artifactStore.operations[asked.operation];
     if (!handler)
       return {
         status: 200,

@@ -1,5 +1,5 @@
 import { copyFile, mkdir, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { RunEndStatus } from '../../../conventions/index.ts';
 import { AppendFile } from '../../local/append-file.ts';
 import type {
@@ -14,7 +14,9 @@ import type {
 } from '../../sink.ts';
 import { SinkUnavailable } from '../../sink-errors.ts';
 import { alertOf } from '../alerts.ts';
-import { artifactFileName } from '../artifact-file.ts';
+import { describeArtifact } from '../artifact/description.ts';
+import type { ArtifactFile } from '../artifact/manifest.ts';
+import { artifactToSend } from '../artifact/to-send.ts';
 import { codeFiles } from '../code-files.ts';
 import type { WandbSettings } from '../config.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
@@ -24,6 +26,7 @@ import { configValue, runMetadata, wandbGroup, wandbProject, wandbRunId, wandbTa
 import { OfflineDraft, newOffline, type OfflineState } from './offline-draft.ts';
 import {
   alertRecord,
+  artifactRecord,
   configRecord,
   environmentRecord,
   exitRecord,
@@ -138,20 +141,20 @@ export class WandbOfflineSink implements RunSink {
   }
 
   async artifact(artifact: SinkArtifact): Promise<void> {
-    const { path } = this.#opened();
-    const name = artifactFileName(artifact);
-    const target = join(dirname(path), 'files', name);
-    await mkdir(dirname(target), { recursive: true });
-    try {
-      await copyFile(artifact.path, target);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      this.#context?.warn(
-        `the artifact ${artifact.name} is no file here any more (${artifact.path}); its record alone stays.`,
-      );
-      return;
+    const { path, run } = this.#opened();
+    const found = await artifactToSend(artifact, this.#settings, (message) => this.#context?.warn(message));
+    if (!found) return;
+    // by the record's number: what comes again takes its own place
+    const folder = join(dirname(path), 'artifacts', String(artifact.seq));
+    const files: ArtifactFile[] = [];
+    for (const file of found) {
+      const copy = resolve(folder, file.name);
+      await mkdir(dirname(copy), { recursive: true });
+      await copyFile(file.path, copy);
+      files.push({ ...file, path: copy });
     }
-    await this.#append([filesRecord(name)], this.#state);
+    const place = { entity: run.entity ?? '', project: run.project, run: run.id };
+    await this.#append([artifactRecord(place, describeArtifact(artifact, place), files)], this.#state);
   }
 
   async close(

@@ -1,6 +1,14 @@
 import type { SinkMap } from '../../sink.ts';
 import { field, intField } from '../../tensorboard/message.ts';
 import { type Alert, ALERT_WAIT_MS } from '../alerts.ts';
+import type { ArtifactDescription } from '../artifact/description.ts';
+import {
+  artifactDigest,
+  type ArtifactFile,
+  MANIFEST_VERSION,
+  STORAGE_LAYOUT,
+  STORAGE_POLICY,
+} from '../artifact/manifest.ts';
 import type { RunMetadata } from '../run-facts.ts';
 import { wandbJson } from '../wandb-json.ts';
 
@@ -11,6 +19,7 @@ export const RECORD = {
   config: 5,
   files: 6,
   stats: 7,
+  artifact: 8,
   alert: 10,
   outputRaw: 13,
   run: 17,
@@ -102,6 +111,65 @@ export function alertRecord({ title, text, level }: Alert): Buffer {
 /** A file below the run's `files/`; policy 1 is "at the end". */
 export function filesRecord(path: string): Buffer {
   return field(RECORD.files, field(1, field(1, path), intField(2, 1)));
+}
+
+const ARTIFACT = {
+  run: 1,
+  project: 2,
+  entity: 3,
+  type: 4,
+  name: 5,
+  digest: 6,
+  description: 7,
+  metadata: 8,
+  aliases: 11,
+  manifest: 12,
+  finalize: 14,
+  clientId: 15,
+  sequenceClientId: 16,
+  digestAlgorithm: 20,
+} as const;
+const MANIFEST = { version: 1, policy: 2, policyConfig: 3, contents: 4 } as const;
+const ENTRY = { name: 1, md5: 2, size: 4, localPath: 6 } as const;
+
+/** An artifact whose files lie where they say: `wandb sync` makes it, as its own client does online. */
+export function artifactRecord(
+  place: { readonly entity: string; readonly project: string; readonly run: string },
+  artifact: ArtifactDescription,
+  files: readonly ArtifactFile[],
+): Buffer {
+  const { name, type, description, metadata, aliases, clientId, sequenceClientId } = artifact;
+  return field(
+    RECORD.artifact,
+    field(ARTIFACT.run, place.run),
+    field(ARTIFACT.project, place.project),
+    field(ARTIFACT.entity, place.entity),
+    field(ARTIFACT.type, type),
+    field(ARTIFACT.name, name),
+    field(ARTIFACT.digest, artifactDigest(files)),
+    ...optional(ARTIFACT.description, description),
+    ...optional(ARTIFACT.metadata, metadata),
+    ...aliases.map((alias) => field(ARTIFACT.aliases, alias)),
+    field(
+      ARTIFACT.manifest,
+      intField(MANIFEST.version, MANIFEST_VERSION),
+      field(MANIFEST.policy, STORAGE_POLICY),
+      field(MANIFEST.policyConfig, field(1, 'storageLayout'), field(2, JSON.stringify(STORAGE_LAYOUT))),
+      ...files.map((file) =>
+        field(
+          MANIFEST.contents,
+          field(ENTRY.name, file.name),
+          field(ENTRY.md5, file.md5),
+          intField(ENTRY.size, file.size),
+          field(ENTRY.localPath, file.path),
+        ),
+      ),
+    ),
+    intField(ARTIFACT.finalize, 1),
+    field(ARTIFACT.clientId, clientId),
+    field(ARTIFACT.sequenceClientId, sequenceClientId),
+    field(ARTIFACT.digestAlgorithm, 'MANIFEST_MD5'),
+  );
 }
 
 /** `runtime`: whole seconds. */
