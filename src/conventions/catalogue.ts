@@ -425,7 +425,8 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   entry('gpu_{index}/temperature', 'GPU {index} temperature', 'Cel', 'lower', 'Temperature of the GPU', {
     from: 'value',
     metric: METRIC.hwTemperature.name,
-    where: gpu,
+    // Not that of its memory, which is hotter: what nvidia-smi shows.
+    where: { ...gpu, [ATTR.hwSensorLocation]: 'gpu' },
     join: 'max',
   }),
   entry('gpu_{index}/power_usage', 'GPU {index} power', 'W', 'lower', 'Power draw of the GPU', {
@@ -469,7 +470,12 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     'Cel',
     'lower',
     'Highest sample of the temperature since the last export',
-    { from: 'value', metric: METRIC.hwTemperatureMax.name, where: gpu, join: 'max' },
+    {
+      from: 'value',
+      metric: METRIC.hwTemperatureMax.name,
+      where: { ...gpu, [ATTR.hwSensorLocation]: 'gpu' },
+      join: 'max',
+    },
   ),
   entry(
     'gpu_{index}/power_usage_max',
