@@ -1,4 +1,5 @@
 import { availableParallelism, cpus, freemem, loadavg, totalmem, uptime } from 'node:os';
+import type { DeviceReadings, DeviceSource } from './device-readings.ts';
 import { Filesystems } from './filesystems.ts';
 import { ownProcess } from './own-process.ts';
 import type { CpuTimes, HostReader, HostSnapshot } from './snapshot.ts';
@@ -6,18 +7,31 @@ import type { CpuTimes, HostReader, HostSnapshot } from './snapshot.ts';
 const SLOW_EVERY = 10;
 
 /**
- * Reads any machine with what Node itself knows: CPU, memory, load, file systems and this process. Disks and network
- * are left out: they can only be had by starting programs, which stalls the loop of a large process.
+ * Reads any machine with what Node itself knows: CPU, memory, load, file systems and this process. Disks and networks
+ * come from `devices` (from a process of its own: they can only be had by starting programs); without it they are left
+ * out.
  */
 export class PortableReader implements HostReader {
+  readonly #devices: DeviceSource | undefined;
+  #published: DeviceReadings | undefined;
   readonly #filesystems = new Filesystems({
     paths: [process.platform === 'win32' ? `${ownProcess.cwd().slice(0, 2)}\\` : '/'],
     mounts: () => [],
   });
   #samples = 0;
 
+  constructor(options: { devices?: DeviceSource } = {}) {
+    this.#devices = options.devices;
+  }
+
   read(): HostSnapshot {
-    if (this.#samples++ % SLOW_EVERY === 0) this.#filesystems.refresh();
+    const sample = this.#samples++;
+    const inTurn = sample % SLOW_EVERY === 0;
+    if (inTurn) this.#filesystems.refresh();
+    const devices = this.#devices?.latest();
+    // What is not new must not have the time of a new reading; what is too old is taken off.
+    const details = devices !== this.#published || (devices === undefined && inTurn);
+    this.#published = devices;
     const usage = ownProcess.resourceUsage();
     const total = totalmem();
     const free = freemem();
@@ -25,6 +39,8 @@ export class PortableReader implements HostReader {
     const load = process.platform === 'win32' ? undefined : (loadavg() as [number, number, number]);
     return {
       time: performance.now(),
+      // File systems answer later: their answer is there with the next sample.
+      fresh: { details, slow: sample === 0 || sample % SLOW_EVERY === 1 },
       cpuCount: availableParallelism(),
       cpu: cpuTimes(),
       load,
@@ -38,8 +54,8 @@ export class PortableReader implements HostReader {
       },
       swap: undefined,
       paging: undefined,
-      disks: [],
-      networks: [],
+      disks: devices?.disks ?? [],
+      networks: devices?.networks ?? [],
       filesystems: this.#filesystems.readings(),
       uptime: uptime(),
       processCount: undefined,
@@ -61,7 +77,9 @@ export class PortableReader implements HostReader {
     };
   }
 
-  close(): void {}
+  close(): void {
+    this.#devices?.close();
+  }
 }
 
 /** `os.cpus()` counts milliseconds. */

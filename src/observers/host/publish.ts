@@ -130,7 +130,7 @@ function devices(published: Published, now: HostSnapshot, start: HrTime): void {
     attribute: string,
     directionAttribute: string,
     name: string,
-    ...values: (readonly [direction: string, value: number])[]
+    ...values: (readonly [direction: string, value: number | undefined])[]
   ): void => {
     for (const [direction, value] of values) {
       published.total(

@@ -30,26 +30,26 @@ export interface PagingReading {
   readonly faults: number | undefined;
   readonly majorFaults: number | undefined;
 }
-/** Totals since the machine started: bytes, operations, seconds. */
+/** Totals since the machine started: bytes, operations, seconds. Undefined where the system does not tell. */
 export interface DiskReading {
   readonly name: string;
-  readonly readBytes: number;
-  readonly writtenBytes: number;
-  readonly reads: number;
-  readonly writes: number;
-  readonly busy: number;
+  readonly readBytes: number | undefined;
+  readonly writtenBytes: number | undefined;
+  readonly reads: number | undefined;
+  readonly writes: number | undefined;
+  readonly busy: number | undefined;
 }
-/** Totals since the machine started. */
+/** Totals since the machine started. Undefined where the system does not tell. */
 export interface NetworkReading {
   readonly name: string;
-  readonly receivedBytes: number;
-  readonly receivedPackets: number;
-  readonly receiveErrors: number;
-  readonly receiveDropped: number;
-  readonly sentBytes: number;
-  readonly sentPackets: number;
-  readonly sendErrors: number;
-  readonly sendDropped: number;
+  readonly receivedBytes: number | undefined;
+  readonly receivedPackets: number | undefined;
+  readonly receiveErrors: number | undefined;
+  readonly receiveDropped: number | undefined;
+  readonly sentBytes: number | undefined;
+  readonly sentPackets: number | undefined;
+  readonly sendErrors: number | undefined;
+  readonly sendDropped: number | undefined;
 }
 /** Bytes. `available` is what an ordinary user may still write. */
 export interface FilesystemReading {

@@ -3,6 +3,7 @@ import { type InstrumentRegistry, instruments } from '../../telemetry/instrument
 import { intervalOf } from '../interval.ts';
 import { Published } from '../published.ts';
 import { Sampler } from '../sampler.ts';
+import { DeviceProcess } from './device-readings.ts';
 import { LinuxReader } from './linux-reader.ts';
 import { PortableReader } from './portable-reader.ts';
 import { publishHost, type Starts } from './publish.ts';
@@ -58,7 +59,9 @@ export function startHostObserver(options: HostObserverOptions = {}): { stop(): 
 }
 
 export function defaultHostReader(): HostReader {
-  return process.platform === 'linux' ? new LinuxReader() : new PortableReader();
+  return process.platform === 'linux'
+    ? new LinuxReader()
+    : new PortableReader({ devices: new DeviceProcess() });
 }
 
 export function secondsAgo(seconds: number): HrTime {
