@@ -56,14 +56,14 @@ export function parseNetworks(text: string): NetworkReading[] {
     if (n.length < 16 || n.some(Number.isNaN)) continue;
     networks.push({
       name,
-      receivedBytes: n[0] as number,
-      receivedPackets: n[1] as number,
-      receiveErrors: n[2] as number,
-      receiveDropped: n[3] as number,
-      sentBytes: n[8] as number,
-      sentPackets: n[9] as number,
-      sendErrors: n[10] as number,
-      sendDropped: n[11] as number,
+      receivedBytes: n[0],
+      receivedPackets: n[1],
+      receiveErrors: n[2],
+      receiveDropped: n[3],
+      sentBytes: n[8],
+      sentPackets: n[9],
+      sendErrors: n[10],
+      sendDropped: n[11],
     });
   }
   return networks;
