@@ -35,16 +35,21 @@ function run(command, args) {
   return status === 0 ? undefined : (error?.message ?? `exit code ${status}`);
 }
 
-function installChromium() {
-  if (['/usr/bin/chromium', '/usr/bin/chromium-browser'].some((path) => existsSync(path))) return 'there';
-  if (!existsSync('/usr/bin/apt-get')) return 'not installed: no apt-get here; install Chromium by hand';
-  if (process.getuid?.() !== 0)
-    return 'not installed: needs root; run apt-get install chromium fonts-dejavu-core';
+/** Debian packages of which one of `files` tells that they are there. */
+function installPackages(files, packages) {
+  if (files.some((path) => existsSync(path))) return 'there';
+  const names = packages.join(' ');
+  if (!existsSync('/usr/bin/apt-get')) return `not installed: no apt-get here; install ${names} by hand`;
+  if (process.getuid?.() !== 0) return `not installed: needs root; run apt-get install ${names}`;
   const problem =
     run('apt-get', ['update', '-qq']) ??
-    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium', 'fonts-dejavu-core']);
+    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages]);
   return problem ? `not installed: apt-get failed (${problem})` : 'installed';
 }
+
+const installChromium = () =>
+  installPackages(['/usr/bin/chromium', '/usr/bin/chromium-browser'], ['chromium', 'fonts-dejavu-core']);
+const installSysstat = () => installPackages(['/usr/bin/iostat'], ['sysstat']);
 
 function installPython() {
   const folder = pythonEnvironment();
@@ -98,6 +103,7 @@ async function installCollector() {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const [name, install] of [
     ['chromium', installChromium],
+    ['sysstat', installSysstat],
     ['python environment', installPython],
     ['oldest node', installOldestNode],
     ['collector', installCollector],
