@@ -283,7 +283,7 @@ describe.runIf(cgroups !== undefined)('inside a cgroup with limits', () => {
     const source = `
       import { LinuxReader } from ${JSON.stringify(entry.href)};
       const memory = Buffer.alloc(64 * 1024 ** 2, 1);
-      const reader = new LinuxReader();
+      const reader = new LinuxReader({ cadence: { details: 100 } });
       let container;
       for (const end = Date.now() + 10_000; Date.now() < end; ) {
         container = reader.read().container;
