@@ -44,10 +44,12 @@ export class CometClient {
     this.#http.close();
   }
 
+  /** `once`: not idempotent, never made twice by itself. */
   async post(
     path: string,
     body: Readonly<Record<string, unknown>>,
     signal?: AbortSignal,
+    options: { once?: boolean } = {},
   ): Promise<Record<string, unknown>> {
     const text = Buffer.from(JSON.stringify(body));
     const packed = text.length >= GZIP_FROM;
@@ -61,7 +63,26 @@ export class CometClient {
       },
       body: packed ? gzipSync(text, { level: 1 }) : text,
       signal,
+      ...options,
     });
+  }
+
+  /** Reads; undefined for what is not there (400, 404). */
+  async get(
+    path: string,
+    query: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
+  ): Promise<Record<string, unknown> | undefined> {
+    const url = new URL(this.#settings.baseUrl + path);
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    const reply = await this.#http.call({
+      method: 'GET',
+      url,
+      headers: { authorization: this.key() },
+      signal,
+    });
+    if (reply.status === 400 || reply.status === 404) return undefined;
+    return readReply(reply, path);
   }
 
   /**
@@ -106,6 +127,7 @@ export class CometClient {
       headers: { authorization: this.key(), 'content-type': `multipart/form-data; boundary=${boundary}` },
       body,
       signal,
+      once: asset.step !== undefined,
     });
   }
 
@@ -120,19 +142,22 @@ export class CometClient {
   }
 
   async #send(path: string, call: HttpCall): Promise<Record<string, unknown>> {
-    const reply = await this.#http.call(call);
-    if (reply.status < 200 || reply.status > 299) throw replyError(reply, path);
-    if (reply.text === '') return {};
-    try {
-      const value = JSON.parse(reply.text) as unknown;
-      if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
-    } catch {
-      // told below
-    }
-    throw new SinkUnavailable(
-      `Comet answered ${path} with something that is no JSON: is the base URL (COMET_URL_OVERRIDE) right?`,
-    );
+    return readReply(await this.#http.call(call), path);
   }
+}
+
+function readReply(reply: HttpReply, path: string): Record<string, unknown> {
+  if (reply.status < 200 || reply.status > 299) throw replyError(reply, path);
+  if (reply.text === '') return {};
+  try {
+    const value = JSON.parse(reply.text) as unknown;
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+  } catch {
+    // told below
+  }
+  throw new SinkUnavailable(
+    `Comet answered ${path} with something that is no JSON: is the base URL (COMET_URL_OVERRIDE) right?`,
+  );
 }
 
 async function* parts(head: Buffer, path: string, tail: Buffer): AsyncGenerator<Buffer> {

@@ -22,13 +22,12 @@ import {
   parametersOf,
   projectName,
 } from './experiment.ts';
-import type { HistogramAsset } from './histogram.ts';
-import { batchOf, chunksOf, lastMetrics, type Metric, type OutputLine } from './messages.ts';
-import { RateLimit } from './rate-limit.ts';
+import { batchOf, lastMetrics, type OutputLine } from './messages.ts';
 import { detailsOf } from './run-details.ts';
 import { Thinning, type ThinningState } from './thinning.ts';
+import { type CometTime, ValueSender } from './value-sender.ts';
 
-/** A request takes 1000 values; Comet's own client sends each 2 s, and says each 10 s that it is alive. */
+/** Parameters of a request; Comet's own client sends each 2 s, and says each 10 s that it is alive. */
 const VALUES = 1000;
 const OUTPUT_LINES = 500;
 const BEAT_MS = 10_000;
@@ -39,16 +38,6 @@ const LIMITS: SinkLimits = {
   lingerMs: 2000,
   heartbeatMs: BEAT_MS,
 };
-/** 12,000 values a minute, or the rest is lost: 3000 at once and 150 a second are never more. */
-const PER_SECOND = 150;
-const BURST = 3000;
-
-export interface CometTime {
-  readonly now: () => number;
-  readonly monotonic: () => number;
-  readonly wait: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
-}
-
 const REAL_TIME: CometTime = {
   now: Date.now,
   monotonic: () => performance.now(),
@@ -74,7 +63,7 @@ export class CometOnlineSink implements RunSink {
   readonly #settings: CometSettings;
   readonly #client: CometClient;
   readonly #time: CometTime;
-  readonly #rate: RateLimit;
+  readonly #values: ValueSender;
   #context: SinkContext | undefined;
   #key: string | undefined;
   #ids: { readonly runId: unknown; readonly projectId: unknown } = { runId: null, projectId: null };
@@ -82,10 +71,7 @@ export class CometOnlineSink implements RunSink {
   #startedAt = 0;
   #thinning: ThinningState = {};
   #lines = 0;
-  /** Values up to this `seq` were taken, also of a batch that failed in its middle. */
-  #sentSeq = -1;
-  /** So were histograms. */
-  #histogramSeq = -1;
+  #closed = false;
   #described = false;
   #beatAt = -Infinity;
 
@@ -93,7 +79,7 @@ export class CometOnlineSink implements RunSink {
     this.#settings = settings;
     this.#client = client;
     this.#time = time;
-    this.#rate = new RateLimit(PER_SECOND, BURST, time.monotonic());
+    this.#values = new ValueSender(client, time);
     this.target = [settings.baseUrl, settings.workspace, settings.projectName]
       .filter((part) => part !== undefined)
       .join('/');
@@ -131,8 +117,8 @@ export class CometOnlineSink implements RunSink {
     this.#startedAt = Number(state?.['startedAt'] ?? run.startedAt);
     this.#thinning = (state?.['thinning'] as ThinningState | undefined) ?? {};
     this.#lines = Number(state?.['lines'] ?? 0);
-    this.#sentSeq = Math.max(this.#sentSeq, Number(state?.['sent'] ?? -1));
-    this.#histogramSeq = Math.max(this.#histogramSeq, Number(state?.['histograms'] ?? -1));
+    this.#values.open(key, state);
+    this.#closed = false;
     this.#described = state?.['described'] === true;
     await this.#beat(true, signal);
     if (!this.#described) await this.#describe(run, signal);
@@ -149,9 +135,9 @@ export class CometOnlineSink implements RunSink {
     if (nested) await this.#others([{ name: NESTED, value: true, cut: false }], signal);
     await this.#tags(tags, signal);
     const lines = await this.#output(output, this.#lines, signal);
-    await this.#histograms(histograms, signal);
-    // last: all before may come twice, Comet is not known to see that a value does
-    await this.#metrics(metrics, signal);
+    // all before may come twice
+    await this.#values.histograms(histograms, signal);
+    await this.#values.metrics(metrics, signal);
     if (thinning.left > 0)
       this.#context?.warn(
         'Comet keeps 15,000 values of a metric: beyond the 4096th every second one is sent, then every fourth and so on. All of them are in the journal and the hub.',
@@ -184,7 +170,7 @@ export class CometOnlineSink implements RunSink {
   ): Promise<void> {
     if (this.#key !== undefined && status !== undefined) {
       const thinning = new Thinning(this.#thinning);
-      await this.#metrics(lastMetrics(thinning), signal);
+      await this.#values.late(lastMetrics(thinning), signal);
       await this.#others(parametersOf(summary), signal);
       const experimentKey = this.#key;
       await this.#client.post(
@@ -202,6 +188,7 @@ export class CometOnlineSink implements RunSink {
       await this.#beat(false, signal);
       this.#thinning = thinning.state();
     }
+    this.#closed = true;
     this.#client.close();
   }
 
@@ -213,8 +200,7 @@ export class CometOnlineSink implements RunSink {
         Object.entries(this.#thinning).map(([key, [count, skipped]]) => [key, [count, skipped]]),
       ),
       lines: this.#lines,
-      sent: this.#sentSeq,
-      histograms: this.#histogramSeq,
+      ...this.#values.state(this.#closed),
       described: this.#described,
     };
   }
@@ -265,39 +251,6 @@ export class CometOnlineSink implements RunSink {
       for (const { asset, bytes } of await codeAssets(run, (message) => this.#context?.warn(message)))
         await this.#client.upload(experimentKey, asset, bytes, signal);
     this.#described = true;
-  }
-
-  async #metrics(metrics: readonly Metric[], signal?: AbortSignal): Promise<void> {
-    const missing = metrics.filter(({ seq }) => seq < 0 || seq > this.#sentSeq);
-    for (const values of chunksOf(missing, VALUES)) {
-      const wait = this.#rate.take(values.length, this.#time.monotonic());
-      if (wait > 0) await this.#time.wait(wait, signal);
-      await this.#client.post(
-        PATHS.metrics,
-        {
-          experimentKey: this.#experiment(),
-          values: values.map(({ name, value, step, epoch, time }) => ({
-            metricName: name,
-            metricValue: value,
-            step,
-            epoch,
-            context: null,
-            timestamp: time,
-          })),
-        },
-        signal,
-      );
-      this.#sentSeq = Math.max(this.#sentSeq, values.at(-1)?.seq ?? -1);
-    }
-  }
-
-  async #histograms(histograms: readonly HistogramAsset[], signal?: AbortSignal): Promise<void> {
-    for (const { seq, fileName, type, step, epoch, content } of histograms) {
-      if (seq <= this.#histogramSeq) continue;
-      const asset = { fileName, type, step, epoch };
-      await this.#client.upload(this.#experiment(), asset, Buffer.from(content), signal);
-      this.#histogramSeq = seq;
-    }
   }
 
   async #parameters(

@@ -101,12 +101,6 @@ describe('a process that is killed while it uploads to every tracker, and `llm-o
     arrange(places, () => void child.kill('SIGKILL'));
     const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
     expect(signal, String(child.stderr.read())).toBe('SIGKILL');
-    // what was on its way to Comet is there, and its process never knew
-    const atComet = new Map(places.comet.experiments);
-    const doubtful = [...atComet.values()].flatMap(({ metrics }) =>
-      metrics.map(({ name, step, value }) => valueText(name, step, value)),
-    );
-
     const sync = (): Promise<Report> =>
       new Promise((resolve, reject) => {
         execFile(
@@ -139,13 +133,7 @@ describe('a process that is killed while it uploads to every tracker, and `llm-o
     const check = (): void => {
       for (const name of places.names) {
         const held = places.held(name);
-        if (name === 'comet') {
-          // Comet's API recognises nothing that comes twice: what a request had that nobody heard of may be there again
-          expect([...new Set(held)].toSorted(), name).toEqual(recorded);
-          const twice = held.filter((value, index) => held[index - 1] === value);
-          for (const value of twice) expect(doubtful, name).toContain(value);
-          expect(new Set(twice).size, name).toBe(twice.length);
-        } else expect(held, name).toEqual(recorded);
+        expect(held, name).toEqual(recorded);
       }
       const { mlflow, wandb, comet } = places;
       expect(mlflow.runs.map(({ status }) => status)).toEqual(['KILLED']);

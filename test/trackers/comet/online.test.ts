@@ -11,7 +11,8 @@ import {
 import { CometClient } from '../../../src/trackers/comet/client.ts';
 import { type CometOptions, cometSettings } from '../../../src/trackers/comet/config.ts';
 import { CometOnlineSink } from '../../../src/trackers/comet/online-sink.ts';
-import { contextOf, runOf, START, step } from '../wandb/records.ts';
+import { histogramOf } from '../../../src/training/values/histogram.ts';
+import { contextOf, histogram, runOf, START, step } from '../wandb/records.ts';
 import { CometStandIn } from './stand-in.ts';
 
 let comet: CometStandIn;
@@ -179,7 +180,7 @@ describe('a run that is sent to Comet', () => {
       await sink.artifact({ ...artifact, name: 'net', kind: 'graph', path: join(folder, 'graph.txt') });
       await sink.artifact({ ...artifact, name: 'gone', kind: 'model', path: join(folder, 'gone') });
       const { assets, graph } = comet.experiment();
-      expect(assets).toEqual([
+      expect(assets).toMatchObject([
         { name: 'best.bin', type: 'model-element', step: null, size: 300_000, metadata: '{"accuracy":0.5}' },
         { name: 'data.bin', type: 'asset', step: null, size: 300_000, metadata: '{"accuracy":0.5}' },
       ]);
@@ -226,6 +227,119 @@ describe('a run that goes on', () => {
     expect(new Set(seen).size).toBe(2500);
     expect(comet.requests.filter(({ path }) => path.endsWith('/logger/get/run'))).toHaveLength(1);
     expect(comet.violations).toEqual([]);
+  });
+
+  describe('when what was taken is not known', () => {
+    const records = Array.from({ length: 30 }, (_, index) => [
+      step(1 + 2 * index, index, { a: index, b: Number.NaN }),
+      histogram(2 + 2 * index, index, 'gradients/a', histogramOf([index])),
+    ]).flat();
+    const sample = {
+      kind: 'system' as const,
+      seq: -1,
+      time: START,
+      sample: 0,
+      values: { 'system/cpu_percent': 7 },
+    };
+    const lookUps = () => comet.requests.filter(({ method }) => method === 'GET').map(({ path }) => path);
+    function expectOnce(): void {
+      const { metrics, assets } = comet.experiment();
+      for (const name of ['a', 'b'])
+        expect(metrics.filter((metric) => metric.name === name).map((metric) => metric.step)).toEqual(
+          Array.from({ length: 30 }, (_, index) => index),
+        );
+      expect(assets.map((asset) => Number(asset.step))).toEqual(
+        Array.from({ length: 30 }, (_, index) => index),
+      );
+      expect(comet.violations).toEqual([]);
+    }
+    const losing = (end: string, times: number, status: number) => {
+      comet.script = ({ path }) =>
+        path.endsWith(end) && times-- > 0 ? { status, afterTaking: true } : undefined;
+    };
+
+    it.each([
+      ['/metric', 0],
+      ['/metric', 503],
+      ['/upload-asset', 0],
+      ['/upload-asset', 504],
+    ])('since the answer to %s was lost (%i): nothing is there twice', async (end, status) => {
+      const sink = sinkOf();
+      await sink.open(runOf(), contextOf());
+      await sink.write(records.slice(0, 20));
+      losing(end, 2, status);
+      await expect(sink.write(records.slice(20, 40))).rejects.toThrow(SinkUnavailable);
+      // in other batches, with something beside
+      await sink.write([sample, ...records.slice(20, 33)]).catch(() => sink.write(records.slice(20, 33)));
+      await sink.write([...records.slice(33), sample]);
+      await sink.close('finished', {});
+      expectOnce();
+    });
+
+    it('since the process died, and its note is old or was never made: nothing is there twice', async () => {
+      let state: SinkState | undefined;
+      for (const [from, to] of [
+        [0, 20],
+        [0, 36],
+        [10, 50],
+      ] as const) {
+        const dying = sinkOf();
+        await dying.open(runOf(), contextOf(state));
+        await dying.write(records.slice(from, from + 10));
+        if (from > 0) state = JSON.parse(JSON.stringify(dying.state())) as SinkState;
+        await dying.write([sample, ...records.slice(from + 10, to)]);
+      }
+      const last = sinkOf();
+      await last.open(runOf(), contextOf(state));
+      await last.write([...records.slice(20, 30), sample]);
+      await last.write(records.slice(30, 44));
+      await last.write(records.slice(44));
+      await last.close('finished', {});
+      expectOnce();
+    });
+
+    it('looks that up once, and not at all when nothing is in doubt', async () => {
+      const sink = sinkOf();
+      await sink.open(runOf(), contextOf());
+      await sink.write(records.slice(0, 20));
+      // a run that begins may have begun before
+      expect(lookUps().map((path) => path.split('/').at(-1))).toEqual(['list', 'summary']);
+      await sink.write(records.slice(20, 40));
+      await sink.close('killed', {});
+      const resumed = sinkOf();
+      await resumed.open(runOf({ attempt: 2 }), contextOf(sink.state()));
+      await resumed.write(records.slice(40));
+      expect(lookUps()).toHaveLength(2);
+      expectOnce();
+    });
+
+    it('waits while it cannot be looked up, and goes on where it cannot ever', async () => {
+      const sink = sinkOf();
+      await sink.open(runOf(), contextOf());
+      comet.script = ({ path }) => (path.endsWith('/summary') ? { status: 503 } : undefined);
+      await expect(sink.write(records)).rejects.toThrow(SinkUnavailable);
+      expect(comet.experiment().metrics).toEqual([]);
+      comet.script = ({ path }) => (path.endsWith('/summary') ? { status: 404 } : undefined);
+      await sink.write(records);
+      expectOnce();
+    });
+
+    it('has the last values of a long run once, whatever fails at its end', async () => {
+      const sink = sinkOf();
+      await sink.open(runOf(), contextOf());
+      for (let at = 0; at < 6000; at += 1000)
+        await sink.write(
+          Array.from({ length: 1000 }, (_, index) => step(1 + at + index, at + index, { a: at })),
+        );
+      const before = comet.experiment().metrics.length;
+      for (const end of ['/metric', '/set-start-end-time']) {
+        losing(end, 1, 503);
+        await expect(sink.close('finished', {})).rejects.toThrow(SinkUnavailable);
+      }
+      await sink.close('finished', {});
+      expect(comet.experiment().metrics).toHaveLength(before + 1);
+      expect(comet.experiment().metrics.at(-1)).toMatchObject({ step: 5999 });
+    });
   });
 
   it('is one experiment by the key of its id, whichever process opens it; other ranks have their own', async () => {

@@ -173,7 +173,7 @@ export class CometStandIn {
     if (!experiment) return this.#refuse(400, `${path}: no experiment ${String(key)}`);
     const complaint = route.take?.(experiment, parsed, url.searchParams, form);
     if (complaint !== undefined) return this.#refuse(400, `${path}: ${complaint}`);
-    return { status: 200, body: route.reply ?? {} };
+    return { status: 200, body: route.read?.(experiment, url.searchParams) ?? route.reply ?? {} };
   }
 
   #refuse(status: number, complaint: string): Answer {
@@ -210,6 +210,7 @@ interface Route {
   readonly creates?: boolean;
   readonly mustExist?: boolean;
   readonly reply?: unknown;
+  readonly read?: (experiment: StoredExperiment, query: URLSearchParams) => unknown;
   /** The complaint, when there is one. */
   readonly take?: (
     experiment: StoredExperiment,
@@ -310,6 +311,35 @@ const ROUTES: readonly Route[] = [
       if (typeof endTimeMillis === 'number') experiment.endTime = endTimeMillis;
       return undefined;
     },
+  },
+  {
+    pattern: /^\/api\/rest\/v2\/experiment\/metrics\/summary$/,
+    read: ({ metrics }) => ({
+      values: [...new Set(metrics.map(({ name }) => name))].map((name) => ({ name, editable: false })),
+    }),
+  },
+  {
+    pattern: /^\/api\/rest\/v2\/experiment\/metrics\/get-metric$/,
+    read: ({ metrics }, query) => ({
+      metrics: metrics
+        .filter(({ name }) => name === query.get('metricName'))
+        .map(({ name, value, step, epoch, timestamp }) => ({
+          metricName: name,
+          metricValue: String(value),
+          timestamp,
+          step,
+          epoch,
+          runContext: null,
+        })),
+    }),
+  },
+  {
+    pattern: /^\/api\/rest\/v2\/experiment\/asset\/list$/,
+    read: ({ assets }, query) => ({
+      assets: assets
+        .filter(({ type }) => type === query.get('type'))
+        .map(({ name, type, step }) => ({ fileName: name, type, step: step === null ? null : Number(step) })),
+    }),
   },
   { pattern: /\/asset\/upload$|\/write\/experiment\/upload-asset$/, take: takeAsset },
 ];
