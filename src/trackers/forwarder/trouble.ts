@@ -1,4 +1,4 @@
-import type { SinkStatus } from './health.ts';
+import type { SinkStatus } from '../../conventions/index.ts';
 import { type SinkBackOff, waitMs } from './back-off.ts';
 import type { CallOutcome } from './sink-call.ts';
 
