@@ -291,7 +291,7 @@ describe('a run that goes on', () => {
       }
       const last = sinkOf();
       await last.open(runOf(), contextOf(state));
-      await last.write([...records.slice(20, 30), sample]);
+      await last.write([...records.slice(20, 30), { ...sample, time: START + 1 }]);
       await last.write(records.slice(30, 44));
       await last.write(records.slice(44));
       await last.close('finished', {});
