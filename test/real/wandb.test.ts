@@ -177,6 +177,39 @@ describe.skipIf(python === '')('beside the real W&B client', () => {
     expect(wandb.violations).toEqual([]);
   });
 
+  it('says what the run runs on, offline through `wandb sync` as well as online', async () => {
+    const machine = {
+      'host.cpu.model.name': 'EPYC',
+      'host.cpu.count': 64,
+      'host.memory.size': 540_000_000_000,
+      'host.gpus': 'NVIDIA H100, NVIDIA H100',
+      'host.gpu.cuda_version': '13.1',
+      'os.type': 'linux',
+      'os.version': '6.12.0',
+    };
+    for (const mode of ['online', 'offline'] as const) {
+      const sink = wandbPlatform.createSink({ mode }, { env: env(), warn: () => {} });
+      await sink?.open(runOf({ id: 'ours', machine }), contextOf());
+      await sink?.write([step(1, 0, { 'train/loss': 1 })]);
+      await sink?.close('finished', {});
+      const synced = mode === 'offline' ? await wandbSync(python, wandb, home, 'wandb') : undefined;
+      const file = Buffer.from(ours().files.get('wandb-metadata.json') ?? []).toString();
+      expect(JSON.parse(file), synced?.output).toMatchObject({
+        os: 'linux 6.12.0',
+        cpu_count_logical: 64,
+        cpu: { countLogical: 64, model: 'EPYC' },
+        memory: { total: '540000000000' },
+        gpu: 'NVIDIA H100',
+        gpu_count: 2,
+        gpu_nvidia: [{ name: 'NVIDIA H100' }, { name: 'NVIDIA H100' }],
+        cudaVersion: '13.1',
+        program: 'train.mjs',
+      });
+      wandb.runs.delete('tester/my-llm/ours');
+    }
+    expect(wandb.violations).toEqual([]);
+  });
+
   it('artifacts are what theirs are: online, and offline through `wandb sync`', async () => {
     mkdirSync(join(home, 'model', 'deeper'), { recursive: true });
     writeFileSync(join(home, 'model', 'weights.bin'), 'weights');

@@ -10,7 +10,7 @@ import { exactJson } from './exact-json.ts';
 export const jsonLines = {
   run(run: SinkRun): string {
     const { id, name, project, group, rank, worldSize, attempt, startedAt, params, tags, source } = run;
-    const { host, pid } = run;
+    const { host, pid, machine } = run;
     return line('run', {
       id,
       name,
@@ -25,6 +25,7 @@ export const jsonLines = {
       source,
       host,
       pid,
+      machine,
     });
   },
   record({ kind, ...record }: SinkRecord): string {

@@ -1,3 +1,4 @@
+import { ATTR } from '../../conventions/index.ts';
 import type { SinkMap, SinkRun, SinkValue } from '../sink.ts';
 import { cut, mlflowKey } from './keys.ts';
 
@@ -79,6 +80,9 @@ export function runTags(run: SinkRun, runName: string, user: string): KeyValue[]
     ['llm.world_size', run.worldSize > 1 ? String(run.worldSize) : undefined],
     ['llm.command', text('command')],
     ['host.name', run.host],
+    ...Object.entries(run.machine ?? {})
+      .filter(([name]) => name !== ATTR.hostName)
+      .map(([name, value]) => [name, valueText(value)] as const),
   ];
   return wanted.flatMap(([key, value]) => (value === undefined ? [] : [tag(key, value)]));
 }

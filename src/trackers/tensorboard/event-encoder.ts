@@ -43,6 +43,7 @@ export class EventEncoder {
       for (const [tag, values] of [
         ['tags', run.tags],
         ['source', run.source],
+        ['machine', run.machine ?? {}],
       ] as const)
         if (Object.keys(values).length > 0)
           records.push(this.#event(run.startedAt, 0, [textValue(tag, markdown(values))]));

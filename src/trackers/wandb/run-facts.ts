@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { machineOf } from '../machine.ts';
 import type { SinkMap, SinkRun, SinkValue } from '../sink.ts';
 import type { WandbSettings } from './config.ts';
 
@@ -77,7 +78,28 @@ export function runMetadata(run: SinkRun, settings: WandbSettings): RunMetadata 
     ...(text('node') === undefined ? {} : { executable: `node ${text('node')}` }),
     ...(git === undefined ? {} : { git }),
     ...(settings.jobType === undefined ? {} : { job_type: settings.jobType }),
+    ...machineFacts(run),
     writerId: run.id,
+  };
+}
+
+/** By the names of W&B's EnvironmentRecord (wandb/proto/wandb_internal.proto, 0.31); 64-bit numbers are texts there. */
+function machineFacts(run: SinkRun): RunMetadata {
+  const { system, cpuModel, cpus, memory, gpus, cudaVersion } = machineOf(run);
+  const [gpu] = gpus;
+  return {
+    ...(system !== undefined && { os: system }),
+    ...(cpus !== undefined && { cpu_count_logical: cpus }),
+    ...((cpuModel ?? cpus) !== undefined && {
+      cpu: {
+        ...(cpus !== undefined && { countLogical: cpus }),
+        ...(cpuModel !== undefined && { model: cpuModel }),
+      },
+    }),
+    ...(memory !== undefined && { memory: { total: String(memory) } }),
+    ...(gpu !== undefined && { gpu, gpu_count: gpus.length }),
+    ...(gpus.some((name) => name.startsWith('NVIDIA')) && { gpu_nvidia: gpus.map((name) => ({ name })) }),
+    ...(cudaVersion !== undefined && { cudaVersion }),
   };
 }
 

@@ -80,14 +80,32 @@ export function environmentRecord(metadata: RunMetadata, startedAt: number): Buf
   const git = metadata['git'] as OfflineRun['git'];
   return field(
     RECORD.environment,
+    ...optional(1, text('os')),
     field(3, ...timestamp(startedAt)),
     ...((metadata['args'] as string[] | undefined) ?? []).map((argument) => field(5, argument)),
     ...optional(6, text('program')),
     ...(git ? [field(9, ...gitFields(git))] : []),
     ...optional(12, text('host')),
     ...optional(14, text('executable')),
+    ...machineFields(metadata),
     field(199, text('writerId') ?? 'llm-otel'),
   );
+}
+
+function machineFields(metadata: RunMetadata): Buffer[] {
+  const { cpu, memory, gpu, gpu_count: gpuCount, gpu_nvidia: nvidia, cudaVersion } = metadata;
+  const { countLogical, model } = (cpu ?? {}) as { countLogical?: number; model?: string };
+  const whole = (number: number, value: unknown): Buffer[] =>
+    value === undefined ? [] : [intField(number, BigInt(value as number | string))];
+  return [
+    ...whole(17, metadata['cpu_count_logical']),
+    ...optional(18, gpu as string | undefined),
+    ...whole(19, gpuCount),
+    ...(memory === undefined ? [] : [field(21, ...whole(1, (memory as { total: string }).total))]),
+    ...(cpu === undefined ? [] : [field(22, ...whole(2, countLogical), ...optional(3, model))]),
+    ...((nvidia ?? []) as { name: string }[]).map(({ name }) => field(24, field(1, name))),
+    ...optional(25, cudaVersion as string | undefined),
+  ];
 }
 
 /** `time`: milliseconds since the epoch. The head of a StatsRecord, before its items. */
