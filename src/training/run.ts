@@ -9,6 +9,7 @@ import type { PhaseName, Phases } from './phases.ts';
 import { plainMap } from './plain-values.ts';
 import type { RunRecords } from './records.ts';
 import type { ArtifactOptions, NoteSeverity, RunFacts, RunStats } from './run-options.ts';
+import type { StopRequest } from './stop-request.ts';
 import { type AdapterParameters, adapterValues } from './values/adapter.ts';
 import { type HistogramInput, histogramOf } from './values/histogram.ts';
 import { type PreferenceValues, preferenceValues } from './values/preference.ts';
@@ -45,6 +46,7 @@ export interface RunParts {
   phases: Phases;
   lifecycle: RunLifecycle;
   monotonic: () => number;
+  stop: Pick<StopRequest, 'made'>;
 }
 
 /**
@@ -69,8 +71,9 @@ export class Run implements RunFacts {
   readonly #phases: Phases;
   readonly #lifecycle: RunLifecycle;
   readonly #monotonic: () => number;
+  readonly #stop: Pick<StopRequest, 'made'>;
 
-  constructor({ facts, records, phases, lifecycle, monotonic }: RunParts) {
+  constructor({ facts, records, phases, lifecycle, monotonic, stop }: RunParts) {
     this.id = facts.id;
     this.name = facts.name;
     this.project = facts.project;
@@ -82,6 +85,12 @@ export class Run implements RunFacts {
     this.#phases = phases;
     this.#lifecycle = lifecycle;
     this.#monotonic = monotonic;
+    this.#stop = stop;
+  }
+
+  /** A tracker's page asked for the run to stop (W&B's Stop button). The program decides. */
+  get stopRequested(): boolean {
+    return this.#stop.made;
   }
 
   /**

@@ -39,6 +39,7 @@ import { RunTrackers } from './run-trackers.ts';
 import { SlowSteps } from './slow-steps.ts';
 import { SystemSampler } from './system-sample.ts';
 import { KeyStates } from './values/key-state.ts';
+import { StopRequest } from './stop-request.ts';
 import { StepRecorder } from './values/recorder.ts';
 
 /**
@@ -222,6 +223,7 @@ function assemble(inputs: AssemblyInputs) {
       backOff: options.backOff,
     });
   const sampler = new SystemSampler(registry, monotonic);
+  const stop = new StopRequest(options.onStopRequested, (error) => lifecycle.onBroken(error));
   const trackers =
     wanted.length === 0
       ? undefined
@@ -235,7 +237,7 @@ function assemble(inputs: AssemblyInputs) {
           onTrouble: tell,
           onProgress: () => lifecycle.onProgress(),
           onOpened: (attributes) => phases.describe(attributes),
-          onStopRequested: (reason, tracker) => options.onStopRequested?.(reason, tracker),
+          onStopRequested: (reason, tracker) => stop.take(reason, tracker),
           backOff: options.sinkBackOff,
           sample: () => sampler.sample(),
           now: epochNow,
@@ -266,7 +268,7 @@ function assemble(inputs: AssemblyInputs) {
     },
     onTrouble: tell,
   });
-  return { facts, records, phases, lifecycle, monotonic, log };
+  return { facts, records, phases, lifecycle, monotonic, stop, log };
 }
 
 function capturesConsole(

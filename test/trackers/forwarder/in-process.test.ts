@@ -235,6 +235,108 @@ describe('onSinkError: throw', () => {
   });
 });
 
+describe('onSinkError: warn', () => {
+  it('gives a tracker up that fails for good, tells it once, and costs the others nothing', async () => {
+    const journalDir = temporaryFolder();
+    const standIn = await mlflow();
+    let asked = 0;
+    standIn.disturb = () => {
+      asked++;
+      return { status: 503, text: 'down' };
+    };
+    const well = new RecordingSink('well');
+    const { run, troubles } = await startTestRun({
+      journalDir,
+      exporter: false,
+      sinkBackOff: NO_WAIT,
+      trackers: [
+        { platform: 'mlflow', trackingUri: standIn.url, experimentName: 'x', onSinkError: 'warn' },
+        { sink: () => well },
+      ],
+    });
+    run.step({ 'train/loss': 1 });
+    await expect.poll(() => run.stats().trackers[0]?.status).toBe('given_up');
+    const attempts = asked;
+    for (let step = 1; step < 100; step++) run.step({ 'train/loss': step });
+    await run.finish();
+    expect(asked).toBe(attempts);
+    expect(well.steps).toEqual(range(100));
+    expect(
+      troubles.filter((text) => /given up for this process; `llm-otel sync` sends the rest/.test(text)),
+    ).toHaveLength(1);
+    // and so it does
+    standIn.disturb = () => undefined;
+    const report = await syncJournals({ journalDir, exporter: new MemoryReceiver(), env: {} });
+    expect(report.journals[0]?.trackers).toMatchObject([{ status: 'current', lag: 0 }]);
+    expect(standIn.steps('train/loss')).toEqual(range(100));
+  });
+});
+
+describe('a tracker whose page asks for a stop', () => {
+  it('is heard by the program, which decides; its own mistakes in there are told and cost nothing', async () => {
+    const sink = new RecordingSink('wandb');
+    const told: unknown[] = [];
+    const { run, troubles } = await startTestRun({
+      journalDir: temporaryFolder(),
+      exporter: false,
+      trackers: [{ sink: () => sink }],
+      onStopRequested: (...request) => {
+        told.push(request);
+        throw new Error('a bug of the program');
+      },
+    });
+    run.step({ a: 1 });
+    await run.flush();
+    expect(run.stopRequested).toBe(false);
+    sink.before = (call) => {
+      if (call === 'write') sink.context?.requestStop('the Stop button');
+    };
+    run.step({ a: 2 });
+    await run.flush();
+    expect(run.stopRequested).toBe(true);
+    expect(told).toEqual([['the Stop button', 'wandb']]);
+    expect(troubles).toEqual([expect.stringContaining('a bug of the program')]);
+    sink.before = () => {};
+    run.step({ a: 3 });
+    await run.finish();
+    expect(sink.steps).toEqual([0, 1, 2]);
+  });
+});
+
+describe('a run in several experiments', () => {
+  it('is whole in each, with parameters of its own choice left out', async () => {
+    const standIn = await mlflow();
+    const { run } = await startTestRun({
+      journalDir: temporaryFolder(),
+      exporter: false,
+      params: { lr: 1, api_key: 'hush' },
+      trackers: [
+        { platform: 'mlflow', trackingUri: standIn.url, experimentName: 'all' },
+        {
+          platform: 'mlflow',
+          trackingUri: standIn.url,
+          experimentName: 'some',
+          configExcludeKeys: ['api_key'],
+        },
+        // the same place twice is one
+        { platform: 'mlflow', trackingUri: standIn.url, experimentName: 'some' },
+      ],
+    });
+    run.step({ 'train/loss': 1 });
+    await run.finish();
+    expect(standIn.experiments.toSorted()).toEqual(['all', 'some']);
+    const runs = standIn.runs.toSorted((a, b) => b.params.size - a.params.size);
+    expect(runs.map(({ params, status }) => [Object.fromEntries(params), status])).toEqual([
+      [{ lr: '1', api_key: 'hush' }, 'FINISHED'],
+      [{ lr: '1' }, 'FINISHED'],
+    ]);
+    expect(run.stats().trackers.map(({ target }) => target)).toEqual([
+      `${standIn.url} all`,
+      `${standIn.url} some`,
+    ]);
+  });
+});
+
 describe('llm-otel sync', () => {
   it('knows a tracker that was never reached, and keeps no secret to know it', async () => {
     const journalDir = temporaryFolder();

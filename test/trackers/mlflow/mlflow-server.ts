@@ -1,7 +1,8 @@
-import { type Asked, type Answer, type StandIn, startStandIn } from './stand-in.ts';
+import { type Asked, type Answer, refusal, type StandIn, startStandIn } from './stand-in.ts';
 
 interface Run {
   id: string;
+  experiment: string;
   status: string;
   tags: Map<string, string>;
   params: Map<string, string>;
@@ -14,8 +15,13 @@ type Pair = { key: string; value: string };
 /** A stand-in that remembers: runs, parameters, tags and points, by MLflow's rules for what comes twice. */
 export class MlflowStandIn {
   readonly runs: Run[] = [];
+  /** Names; their ids count from 7. */
+  readonly experiments: string[] = [];
   /** Logged models: the record that each was made for. */
   readonly models: string[] = [];
+  readonly registered = new Set<string>();
+  /** Of registered models. */
+  readonly versions: { name: string; source: string; run_id: string; model_id: string }[] = [];
   /** Files by the path below the artifact root. */
   readonly files = new Map<string, string>();
   server!: StandIn;
@@ -50,7 +56,7 @@ export class MlflowStandIn {
     return this.disturb(asked, true) ?? answer;
   }
 
-  #apply({ path, body, text }: Asked): Answer | undefined {
+  #apply({ path, query, body, text }: Asked): Answer | undefined {
     const file = /\/mlflow-artifacts\/artifacts\/(.*)$/.exec(path)?.[1];
     if (file !== undefined) {
       this.files.set(file, text);
@@ -58,9 +64,16 @@ export class MlflowStandIn {
     }
     const run = this.runs.find(({ id }) => id === body['run_id']);
     switch (path.split('/').slice(-2).join('/')) {
+      case 'experiments/get-by-name': {
+        const name = query.get('experiment_name') ?? '';
+        if (!this.experiments.includes(name)) this.experiments.push(name);
+        const id = String(7 + this.experiments.indexOf(name));
+        return { experiment: { experiment_id: id, lifecycle_stage: 'active' } };
+      }
       case 'runs/create': {
         const made: Run = {
           id: `m${this.runs.length}`,
+          experiment: String(body['experiment_id']),
           status: 'RUNNING',
           tags: new Map((body['tags'] as Pair[]).map(({ key, value }) => [key, value])),
           params: new Map(),
@@ -71,10 +84,17 @@ export class MlflowStandIn {
       }
       case 'runs/search': {
         const id = /llm\.run\.id` = '([^']*)'/.exec(String(body['filter']))?.[1];
-        return { runs: this.runs.filter(({ tags }) => tags.get('llm.run.id') === id).map(shown) };
+        const rank = /llm\.rank` = '([^']*)'/.exec(String(body['filter']))?.[1];
+        const experiments = (body['experiment_ids'] ?? []) as string[];
+        return {
+          runs: this.runs
+            .filter(({ experiment }) => experiments.includes(experiment))
+            .filter(({ tags }) => tags.get('llm.run.id') === id && tags.get('llm.rank') === rank)
+            .map(shown),
+        };
       }
       case 'runs/get':
-        return this.runs[0] && { run: shown(this.runs[0]) };
+        return { run: shown(this.runs.find(({ id }) => id === query.get('run_id')) as Run) };
       case 'runs/update':
         if (run) run.status = String(body['status']);
         return {};
@@ -96,6 +116,22 @@ export class MlflowStandIn {
         const record = (body['tags'] as Pair[]).find(({ key }) => key === 'llm.run.record')?.value ?? '';
         return { model: shownModel(this.models.push(record) - 1) };
       }
+      case 'registered-models/create': {
+        const name = String(body['name']);
+        if (this.registered.has(name)) return refusal(400, 'RESOURCE_ALREADY_EXISTS', `${name} is there`);
+        this.registered.add(name);
+        return {};
+      }
+      case 'model-versions/search': {
+        const id = /run_id = '([^']*)'/.exec(query.get('filter') ?? '')?.[1];
+        return { model_versions: this.versions.filter((version) => version.run_id === id) };
+      }
+      case 'model-versions/create': {
+        const version = body as (typeof this.versions)[number];
+        if (!this.registered.has(version.name)) return refusal(404, 'RESOURCE_DOES_NOT_EXIST', version.name);
+        this.versions.push(version);
+        return {};
+      }
       default:
         return undefined;
     }
@@ -111,9 +147,9 @@ function shown(run: Run): object {
   return {
     info: {
       run_id: run.id,
-      experiment_id: '7',
+      experiment_id: run.experiment,
       status: run.status,
-      artifact_uri: `mlflow-artifacts:/7/${run.id}/artifacts`,
+      artifact_uri: `mlflow-artifacts:/${run.experiment}/${run.id}/artifacts`,
     },
     data: { params: pairs(run.params), tags: pairs(run.tags) },
   };

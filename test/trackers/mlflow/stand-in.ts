@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 export interface Asked {
   method: string;
   path: string;
+  query: URLSearchParams;
   headers: IncomingMessage['headers'];
   /** Parsed, where it is JSON. */
   body: Record<string, unknown>;
@@ -31,11 +32,12 @@ export async function startStandIn(
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const text = Buffer.concat(chunks).toString('utf8');
-      const path = (request.url ?? '').split('?')[0] ?? '';
+      const [path = '', query] = (request.url ?? '').split('?');
       const json = request.headers['content-type'] === 'application/json';
       const one: Asked = {
         method: request.method ?? '',
         path,
+        query: new URLSearchParams(query),
         headers: request.headers,
         text,
         body: json ? (JSON.parse(text) as Record<string, unknown>) : {},
