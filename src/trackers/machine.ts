@@ -3,8 +3,12 @@ import type { SinkRun } from './sink.ts';
 
 /** What a run runs on, as far as it said so. */
 export interface Machine {
-  /** `linux 6.12.0`. */
+  /** `linux`. */
+  readonly osType: string | undefined;
+  readonly kernel: string | undefined;
+  /** Both: `linux 6.12.0`. */
   readonly system: string | undefined;
+  readonly architecture: string | undefined;
   readonly cpuModel: string | undefined;
   /** Logical ones. */
   readonly cpus: number | undefined;
@@ -26,9 +30,13 @@ export function machineOf({ machine = {} }: SinkRun): Machine {
     const value = Number(machine[name] ?? Number.NaN);
     return Number.isSafeInteger(value) && value > 0 ? value : undefined;
   };
-  const system = [text(ATTR.osType), text(ATTR.osKernel)].filter((part) => part !== undefined).join(' ');
+  const [osType, kernel] = [text(ATTR.osType), text(ATTR.osKernel)];
+  const system = [osType, kernel].filter((part) => part !== undefined).join(' ');
   return {
+    osType,
+    kernel,
     system: system === '' ? undefined : system,
+    architecture: text(ATTR.hostArch),
     cpuModel: text(ATTR.hostCpuModel),
     cpus: whole(ATTR.hostCpuCount),
     memory: whole(ATTR.hostMemory),

@@ -15,7 +15,10 @@ const machine = {
 describe('what a run runs on', () => {
   it('is read also from the environment, where numbers are texts, and is no more than was said', () => {
     expect(machineOf(sinkRun({ machine }))).toEqual({
+      osType: 'linux',
+      kernel: undefined,
       system: 'linux',
+      architecture: undefined,
       cpuModel: 'EPYC',
       cpus: 64,
       memory: 1024,

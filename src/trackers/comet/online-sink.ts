@@ -23,7 +23,7 @@ import {
   projectName,
 } from './experiment.ts';
 import { batchOf, lastMetrics, type OutputLine } from './messages.ts';
-import { detailsOf } from './run-details.ts';
+import { detailsOf, machineDetails } from './run-details.ts';
 import { Thinning, type ThinningState } from './thinning.ts';
 import { type CometTime, ValueSender } from './value-sender.ts';
 
@@ -241,6 +241,7 @@ export class CometOnlineSink implements RunSink {
           hostname: run.host ?? null,
           pid: run.pid ?? null,
           startTimeMillis: time,
+          ...machineDetails(run),
         },
         signal,
       );

@@ -1,3 +1,4 @@
+import { machineOf } from '../machine.ts';
 import type { SinkRun } from '../sink.ts';
 
 /** What Comet shows of where a run comes from. */
@@ -25,5 +26,17 @@ export function detailsOf({ source }: SinkRun): RunDetails {
     program: command[0],
     executable: text('node') === undefined ? undefined : `node ${text('node')}`,
     git: Object.keys(git).length > 0 ? git : undefined,
+  };
+}
+
+/** What it runs on, by the names of Comet's system details; of GPUs Comet wants more than is known. */
+export function machineDetails(run: SinkRun): Record<string, string> {
+  const { osType, system, kernel, architecture, cpuModel } = machineOf(run);
+  return {
+    ...(osType !== undefined && { osType }),
+    ...(system !== undefined && { os: system }),
+    ...(kernel !== undefined && { osRelease: kernel }),
+    ...(architecture !== undefined && { machine: architecture }),
+    ...(cpuModel !== undefined && { processor: cpuModel }),
   };
 }

@@ -13,6 +13,7 @@ import { type CometOptions, cometSettings } from '../../../src/trackers/comet/co
 import { CometOnlineSink } from '../../../src/trackers/comet/online-sink.ts';
 import { histogramOf } from '../../../src/training/values/histogram.ts';
 import { contextOf, histogram, runOf, START, step } from '../wandb/records.ts';
+import { temporaryFolder } from '../../training/temporary.ts';
 import { CometStandIn } from './stand-in.ts';
 
 let comet: CometStandIn;
@@ -44,7 +45,13 @@ function sinkOf(options: CometOptions = {}, env: Record<string, string> = {}): C
 describe('a run that is sent to Comet', () => {
   it('is there as its own client would have left it', async () => {
     const sink = sinkOf({ workspace: 'my-team', tags: ['llm'] });
-    await sink.open(runOf({ pid: 7 }), contextOf());
+    const machine = {
+      'host.cpu.model.name': 'EPYC',
+      'host.arch': 'amd64',
+      'os.type': 'linux',
+      'os.version': '6.12.0',
+    };
+    await sink.open(runOf({ pid: 7, machine }), contextOf());
     expect(comet.experiment().alive).toBe(true);
     await sink.write([
       step(1, 0, { 'train/loss': 1, 'train/grad_norm': Number.NaN }),
@@ -83,6 +90,11 @@ describe('a run that is sent to Comet', () => {
       origin: 'https://example.com/me/llm.git',
     });
     expect(experiment.systemDetails).toMatchObject({
+      os: 'linux 6.12.0',
+      osType: 'linux',
+      osRelease: '6.12.0',
+      machine: 'amd64',
+      processor: 'EPYC',
       hostname: 'gpu-1',
       pid: 7,
       command: ['train.mjs', '--lr', '0.1'],
@@ -189,6 +201,30 @@ describe('a run that is sent to Comet', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it('has a graph among its assets where the graph is not wanted', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'graph.txt'), 'layer 1');
+    const sink = sinkOf({ logGraph: false });
+    await sink.open(runOf(), contextOf());
+    const artifact = { seq: 1, time: START, size: 7, sha256: '', metadata: {} };
+    await sink.artifact({ ...artifact, name: 'net', kind: 'graph', path: join(folder, 'graph.txt') });
+    expect(comet.experiment()).toMatchObject({ graph: null, assets: [{ name: 'net.txt', type: 'asset' }] });
+  });
+
+  it('has the sources of its program and its commit when asked for, but only in its own process', async () => {
+    const context = contextOf();
+    await sinkOf({ logCode: true, autoLog: false }).open(runOf({ pid: process.pid }), context);
+    const { assets, git } = comet.experiment();
+    const sources = assets.filter(({ type }) => type === 'source_code').map(({ name }) => name);
+    expect(sources).toContain('package.json');
+    expect(sources.filter((name) => name.includes('node_modules'))).toEqual([]);
+    expect(git).toMatchObject({ parent: 'a'.repeat(40) });
+    comet.experiments.clear();
+    await sinkOf({ logCode: true, autoLog: false }).open(runOf({ pid: -1 }), context);
+    expect(comet.experiment()).toMatchObject({ assets: [], git: { parent: 'a'.repeat(40) } });
+    expect(context.warnings.at(-1)).toMatch(/^log_code: the code is where the run is/);
   });
 
   it('says that it is alive while it is silent', async () => {
