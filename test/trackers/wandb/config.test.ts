@@ -33,6 +33,8 @@ describe('options of W&B', () => {
         WANDB_CONSOLE: 'off',
         WANDB_BASE_URL: 'https://api.wandb.example.com/',
         WANDB_API_KEY: 'k',
+        WANDB_USERNAME: 'me',
+        WANDB_USER_EMAIL: 'me@example.com',
       },
     );
     expect(settings).toMatchObject({
@@ -50,8 +52,11 @@ describe('options of W&B', () => {
       console: false,
       baseUrl: 'https://api.wandb.example.com',
       appUrl: 'https://wandb.example.com',
+      headers: { 'x-wandb-username': 'me', 'x-wandb-user-email': 'me@example.com' },
     });
     expect(settings?.apiKey()).toBe('k');
+    const pages = settingsOf({}, { WANDB_APP_URL: 'https://pages.example.com/' }).settings;
+    expect(pages).toMatchObject({ baseUrl: 'https://api.wandb.ai', appUrl: 'https://pages.example.com' });
   });
 
   it('have the modes as people know them; disabled is no sink at all', () => {

@@ -14,7 +14,7 @@ import type { SinkState } from '../../../src/trackers/index.ts';
 import { type WandbOptions, wandbSettings } from '../../../src/trackers/wandb/config.ts';
 import { WandbOfflineSink } from '../../../src/trackers/wandb/offline/offline-sink.ts';
 import { contextOf, runOf, START, step } from './records.ts';
-import { itemsOf, readWandbFile, recordKind } from './wandb-file.ts';
+import { fieldsOf, itemsOf, readWandbFile, recordKind } from './wandb-file.ts';
 
 const KIND = {
   header: 21,
@@ -25,6 +25,7 @@ const KIND = {
   exit: 18,
   files: 6,
   artifact: 8,
+  alert: 10,
 };
 let folder: string;
 beforeEach(() => {
@@ -156,6 +157,29 @@ describe('a run that W&B gets later', () => {
       expect.stringMatching(/large has 100 bytes.*maxArtifactBytes/),
     ]);
     await sink.close(undefined, {});
+  });
+
+  it('has the alerts that severe notes are', async () => {
+    const sink = sinkOf({ alerts: 'error' });
+    await sink.open(runOf(), contextOf());
+    await sink.write(
+      ['warning', 'error'].map((severity, index) => ({
+        kind: 'note',
+        seq: index + 1,
+        time: START,
+        severity,
+        text: `it is a ${severity}`,
+      })),
+    );
+    await sink.close('finished', {});
+    const alerts = readWandbFile(readFileSync(fileOf())).filter(
+      (record) => recordKind(record) === KIND.alert,
+    );
+    expect(alerts).toHaveLength(1);
+    const [title, text, level] = fieldsOf(fieldsOf(alerts[0] as Buffer)[0]?.[1] as Buffer).map(([, of]) =>
+      of.toString(),
+    );
+    expect([title, text, level]).toEqual(['it is a error', 'it is a error', 'ERROR']);
   });
 
   it('has the sources of its program when asked for, but only in its own process', async () => {

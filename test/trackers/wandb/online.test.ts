@@ -7,6 +7,9 @@ import {
 } from '../../../src/trackers/index.ts';
 import { type WandbOptions, wandbSettings } from '../../../src/trackers/wandb/config.ts';
 import { WandbOnlineSink } from '../../../src/trackers/wandb/online-sink.ts';
+import { SinkForwarder } from '../../../src/trackers/forwarder/forwarder.ts';
+import { NO_PROGRESS } from '../../../src/trackers/forwarder/progress.ts';
+import { MemorySource } from '../forwarder/memory-source.ts';
 import { contextOf, runOf, START, step } from './records.ts';
 import { WandbStandIn } from './stand-in.ts';
 
@@ -162,6 +165,69 @@ describe('a run that is sent to W&B', () => {
       { title: 'a error', text: 'a error\nwith more', severity: 'ERROR', waitDuration: 60_000 },
     ]);
     expect(wandb.run().output).toContain('2026-11-24T12:00:01.000000 [info] a info');
+  });
+
+  it.each([
+    ['info', ['a info', 'a warning', 'a error']],
+    ['error', ['a error']],
+    ['none', []],
+  ] as const)('makes alerts from severity %s on, when it was told so', async (alerts, expected) => {
+    const sink = await openedSink({ alerts });
+    await sink.write(
+      (['debug', 'info', 'warning', 'error'] as const).map((severity, index) => ({
+        kind: 'note',
+        seq: index + 1,
+        time: START,
+        severity,
+        text: `a ${severity}`,
+      })),
+    );
+    expect(wandb.run().alerts.map(({ title }) => title)).toEqual(expected);
+  });
+
+  it('keeps its rows when an alert is not taken, which is told', async () => {
+    const context = contextOf();
+    const sink = await openedSink({}, context);
+    wandb.script = ({ operation }) =>
+      operation === 'NotifyScriptableRunAlert' ? { status: 500 } : undefined;
+    const note = { kind: 'note' as const, seq: 2, time: START, severity: 'error', text: 'hot' };
+    await sink.write([step(1, 0, { a: 1 }), note, step(3, 1, { a: 2 })]);
+    await sink.close('finished', {});
+    expect(wandb.run().history).toHaveLength(2);
+    expect(context.warnings).toEqual([expect.stringMatching(/alert was not taken/)]);
+  });
+
+  it('never gets the parameters that stay here, nested and later ones included', async () => {
+    const source = new MemorySource(
+      runOf({ params: { lr: 1, api_key: 'hush', model: { secrets: ['hush'], layers: 3 } } }),
+    );
+    source.params({ api_key: 'hush', extra: 5 });
+    source.end('finished');
+    const forwarder = new SinkForwarder({
+      sink: sinkOf(),
+      source,
+      progress: NO_PROGRESS,
+      selection: { configExcludeKeys: ['api_key', 'secrets'] },
+    });
+    await forwarder.drain({ milliseconds: 10_000 });
+    await forwarder.stop();
+    const { _wandb: _own, ...config } = wandb.run().config;
+    expect(config).toEqual({ lr: { value: 1 }, model: { value: { layers: 3 } }, extra: { value: 5 } });
+    expect(wandb.requests.filter(({ body }) => body.includes('hush'))).toEqual([]);
+  });
+
+  it('has the sources of its program when asked for, but only in its own process', async () => {
+    const context = contextOf();
+    const sink = sinkOf({ logCode: true });
+    await sink.open(runOf({ pid: process.pid }), context);
+    await sink.close('finished', {});
+    const files = [...wandb.run().files.keys()];
+    expect(files).toContain('code/package.json');
+    expect(files.filter((name) => name.includes('node_modules'))).toEqual([]);
+    wandb.runs.clear();
+    await sinkOf({ logCode: true }).open(runOf({ pid: -1 }), context);
+    expect([...wandb.run().files.keys()]).toEqual(['wandb-metadata.json']);
+    expect(context.warnings.at(-1)).toMatch(/^log_code: the code is where the run is/);
   });
 
   it('is told when somebody pressed Stop, by a heartbeat too', async () => {
