@@ -98,4 +98,11 @@ describe('the unit to display', () => {
     const entry = catalogueEntry('train/tokens_per_second');
     expect(entry && displayUnit(entry)).toBe('{token}/s');
   });
+
+  it('writes what is counted without digits behind the point', () => {
+    expect(formatQuantity(3, '{process}', true)).toBe('3');
+    expect(formatQuantity(512, '{token}', true)).toBe('512 tok');
+    expect(formatQuantity(12_345, '{token}', true)).toMatch(/^12\.3\dk tok$/);
+    expect(formatQuantity(2.5, '{token}', true)).toBe('2.500 tok');
+  });
 });

@@ -56,6 +56,7 @@ const FAMILIES: Readonly<Record<string, readonly Prefix[]>> = {
   '{request}/s': [[0, 1, 'req/s']],
   '{parameter}': counts('params'),
   '{thread}': [[0, 1, '']],
+  '{process}': [[0, 1, '']],
   '{file_descriptor}': [[0, 1, '']],
 };
 
@@ -95,6 +96,9 @@ const trimZeros = (text: string): string => text.replace(/\.?0+e/, 'e');
 const group = (digits: string): string =>
   digits.length < 5 ? digits : digits.replaceAll(/\B(?=(\d{3})+$)/g, '\u202f');
 
+/** `{token}`, not `{token}/s`. */
+const COUNTED = /^\{[^}]*\}$/;
+
 /** Writes `value` (in `unit`) with a fitting prefix: 0.85 `s` → 850 ms, 3.2e9 `By` → 2.98 GiB. */
 export function quantity(value: number, unit: DisplayUnit, precise = false): Quantity {
   const family = FAMILIES[unit];
@@ -105,6 +109,9 @@ export function quantity(value: number, unit: DisplayUnit, precise = false): Qua
   const prefix = family.find(([from]) => size >= from) ?? family.at(-1);
   const [, divisor, unitText] = prefix ?? [0, 1, ''];
   const [multiple, rest] = splitMultiple(unitText);
+  // What is counted has no digits behind the point to stand below each other.
+  if (divisor === 1 && Number.isInteger(value) && COUNTED.test(unit))
+    return { text: formatNumber(value), unit: rest };
   return { text: `${formatNumber(value / divisor, precise)}${multiple}`, unit: rest };
 }
 
