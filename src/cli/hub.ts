@@ -96,7 +96,8 @@ export function hubOptions(flags: HubFlags, env: NodeJS.ProcessEnv): HubOptions 
   };
 }
 
-function trackersOf({ experiment_tracking: section }: LoadedConfig['config']): HubOptions['trackers'] {
+/** Trackers of a configuration. */
+export function trackersOf({ experiment_tracking: section }: LoadedConfig['config']): HubOptions['trackers'] {
   try {
     return configuredTrackers(section);
   } catch (error) {

@@ -3,6 +3,7 @@ import { ENV, type RunDetail, type RunSummary } from '../conventions/index.ts';
 import { EXPORT_FORMATS, type ExportFormat, type ExportFormatName } from '../trackers/index.ts';
 import { exportRanks, hubSource, journalSource } from './export-source.ts';
 import { DEFAULT_HUB, HubClient } from './hub-client.ts';
+import { addForward } from './runs-forward.ts';
 import { CommandFailed, formatDuration, print, printJson, say, table, visible } from './output.ts';
 
 interface HubFlags {
@@ -12,7 +13,7 @@ interface HubFlags {
 }
 
 export function addRuns(program: Command): void {
-  const runs = program.command('runs').description('runs of a hub: list, show, export');
+  const runs = program.command('runs').description('runs of a hub: list, show, export, forward');
   const withHub = (command: Command) =>
     command
       .option('--hub <url>', 'address of the hub', DEFAULT_HUB)
@@ -43,6 +44,8 @@ export function addRuns(program: Command): void {
       if (flags.json) printJson(run);
       else print(showText(run));
     });
+
+  addForward(withHub(runs.command('forward')), client);
 
   const formats = Object.entries(EXPORT_FORMATS).map(([name, { help }]) => `${name}: ${help}`);
   withHub(runs.command('export').description('every record of a run, as a file').argument('<id>'))
