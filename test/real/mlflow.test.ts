@@ -178,6 +178,7 @@ describe.skipIf(python === undefined)('a run in MLflow', () => {
     });
     for (let step = 0; step < 20; step++) run.step({ 'train/loss': 1 / (step + 1) });
     run.params({ lr: 1e-4 });
+    run.histogram('gradients/layer 1', [1, 2, 3, Infinity]);
     run.note('It goes well.');
     expect(await run.artifact(join(files, 'empty.txt'))).toBe(true);
     await run.artifact(join(files, 'data.jsonl'), { kind: 'dataset', metadata: { context: 'eval' } });
@@ -203,6 +204,16 @@ describe.skipIf(python === undefined)('a run in MLflow', () => {
     });
     expect(tags['mlflow.source.name']).not.toBe('');
     expect(data.metrics?.find(({ key }) => key === 'summary/best')?.value).toBe(0.05);
+    const figures = (data.metrics ?? []).filter(({ key }) => key.startsWith('gradients/'));
+    expect(figures.toSorted((a, b) => (a.key < b.key ? -1 : 1))).toMatchObject([
+      { key: 'gradients/layer 1/infinite', value: 1, step: 19 },
+      { key: 'gradients/layer 1/max', value: 3 },
+      { key: 'gradients/layer 1/mean', value: 2 },
+      { key: 'gradients/layer 1/min', value: 1 },
+      { key: 'gradients/layer 1/p05' },
+      { key: 'gradients/layer 1/p50' },
+      { key: 'gradients/layer 1/p95' },
+    ]);
     expect(inputs?.dataset_inputs?.[0]?.dataset.name).toBe('data.jsonl');
     const root = info.artifact_uri.replace('mlflow-artifacts:/', '');
     expect(await server.artifact(`${root}/empty.txt`)).toHaveLength(0);
