@@ -97,6 +97,14 @@ class Run:
                 self._nan.discard(key)
                 self.note(f"{key} is finite again since step {step}.")
 
+    def histogram(self, name, edges, counts, step, epoch=None):
+        """Values in bins, such as ``numpy.histogram`` counts them: gradients, weights. One edge more than counts, rising."""
+        attributes = {"llm.training.step": int(step), "llm.histogram.name": name}
+        if epoch is not None:
+            attributes["llm.training.epoch"] = float(epoch)
+        body = {"edges": [float(edge) for edge in edges], "counts": [int(count) for count in counts]}
+        self._emit("llm.training.histogram", attributes, body)
+
     def params(self, values):
         """Parameters that became known later."""
         self._emit("llm.run.params", {}, dict(values))

@@ -57,6 +57,16 @@ def loss_and_gradient(weights, bias, batch):
     return loss / n, [g / n for g in gradient]
 
 
+def in_bins(values, bins=5):
+    """Edges and counts, as numpy.histogram gives them."""
+    low, high = min(values), max(values)
+    width = (high - low) / bins or 1.0
+    counts = [0] * bins
+    for value in values:
+        counts[min(bins - 1, int((value - low) / width))] += 1
+    return [low + width * i for i in range(bins + 1)], counts
+
+
 def validate(weights, bias, data):
     ps = [(probability(weights, bias, features), label) for features, label in data]
     return {
@@ -118,6 +128,7 @@ def main():
             if (step + 1) % 50 == 0:
                 scores = validate(weights, bias, validation)
                 run.step(scores, step=step, epoch=epoch)
+                run.histogram("parameters/weights", *in_bins(weights), step=step, epoch=epoch)
         run.note("Training is done; the weights are not kept.")
         run.end("finished", {"train/loss": loss, **scores})
         print(f"run {run.id}: {run.records} records, validation {scores}")

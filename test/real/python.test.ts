@@ -3,6 +3,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ATTR, EVENT } from '../../src/conventions/index.ts';
+import { readMap } from '../../src/hub/store/runs/run-record.ts';
+import { readHistogram } from '../../src/trackers/index.ts';
 import type { AttributeValue, LogRecord, OtlpRequest, Resource } from '../../src/otlp/index.ts';
 import { type Receiving, startReceiving } from '../hub/receiver/receiving.ts';
 import { example, pythonOrSkip } from './python-environment.ts';
@@ -101,6 +103,17 @@ describe.skipIf(python === undefined)('a run that Python sends with the official
       'train/step_time': expect.any(Number) as number,
     });
     expect(steps[63]?.record.attributes[ATTR.trainingEpoch]).toBe(1);
+  });
+
+  it('has histograms, as the hub reads them', () => {
+    const histograms = named(EVENT.trainingHistogram);
+    expect(histograms.map(({ record }) => record.attributes[ATTR.trainingStep])).toEqual([49, 99, 149, 199]);
+    for (const event of histograms) {
+      expect(event.record.attributes[ATTR.histogramName]).toBe('parameters/weights');
+      const histogram = readHistogram(readMap(event.record.body));
+      expect(histogram?.edges).toHaveLength(6);
+      expect(histogram?.counts.reduce((sum, count) => sum + count, 0)).toBe(8);
+    }
   });
 
   it('has validations, notes about the NaN, and an end', () => {
