@@ -8,7 +8,7 @@ import { ATTR, EVENT } from '../../../src/conventions/index.ts';
 import { readJournal } from '../../../src/training/index.ts';
 import { rankFolder } from '../../../src/training/journal/folder.ts';
 import { temporaryFolder } from '../../training/temporary.ts';
-import { isOwn, Places, valueText } from './places.ts';
+import { isOwn, Places, valueText, histogramText } from './places.ts';
 
 const PROGRAM = fileURLToPath(new URL('uploading-program.ts', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
@@ -50,6 +50,27 @@ const POINTS: readonly (readonly [string, (places: Places, kill: () => void) => 
       let posts = 0;
       comet.script = ({ path }) => {
         if (!path.endsWith('/experiment/metric') || ++posts !== 2) return undefined;
+        kill();
+        return { status: 200, afterTaking: true };
+      };
+    },
+  ],
+  [
+    'as Comet takes its second histogram',
+    ({ comet }, kill) => {
+      let uploads = 0;
+      comet.script = ({ path }) => {
+        if (!path.endsWith('/upload-asset') || ++uploads !== 2) return undefined;
+        kill();
+        return { status: 200, afterTaking: true };
+      };
+    },
+  ],
+  [
+    'as W&B commits the artifact',
+    ({ wandb }, kill) => {
+      wandb.script = ({ operation }) => {
+        if (operation !== 'CommitArtifact') return undefined;
         kill();
         return { status: 200, afterTaking: true };
       };
@@ -124,12 +145,15 @@ describe('a process that is killed while it uploads to every tracker, and `llm-o
     let models = 0;
     for await (const { record } of readJournal(rankFolder(journalDir, 'killed', 0))) {
       if (record.event === EVENT.runArtifact) models++;
+      if (record.event === EVENT.trainingHistogram)
+        recorded.push(histogramText(record.attributes[ATTR.trainingStep]));
       if (record.event === EVENT.trainingStep)
         for (const [key, value] of Object.entries(record.body))
           if (isOwn(key)) recorded.push(valueText(key, record.attributes[ATTR.trainingStep], value));
     }
     recorded.sort();
     expect(recorded.length).toBeGreaterThan(20);
+    expect(recorded).toContain(histogramText(0));
     const check = (): void => {
       for (const name of places.names) {
         const held = places.held(name);
@@ -141,7 +165,8 @@ describe('a process that is killed while it uploads to every tracker, and `llm-o
       expect(wandb.run().exitCode).toBe(255);
       expect(wandb.artifactStore.committed).toHaveLength(models);
       expect(comet.experiment().others.get('status')).toBe('killed');
-      expect(comet.experiment().assets).toHaveLength(models);
+      const elements = comet.experiment().assets.filter(({ type }) => type === 'model-element');
+      expect(elements).toHaveLength(models);
       expect([...wandb.violations, ...comet.violations]).toEqual([]);
     };
     check();

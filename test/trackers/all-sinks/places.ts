@@ -25,6 +25,10 @@ export interface Addresses {
   readonly comet: string;
 }
 
+/** The histogram that the program gives. That it is there counts, and how often: each place has it in its own form. */
+export const HISTOGRAM = 'hist/x';
+export const histogramText = (step: unknown): string => valueText(HISTOGRAM, step, 1);
+
 const LOCAL = ['json', 'csv', 'sqlite', 'tensorboard'] as const;
 
 /** Every kind of tracker at once. Their keys come from the environment. */
@@ -84,9 +88,10 @@ export class Places {
 export const isOwn = (key: string): boolean => /^train\/(x|odd)$/.test(key);
 const rowsOf = (rows: readonly Record<string, unknown>[], step: string): Held =>
   rows.flatMap((row) =>
-    Object.entries(row)
-      .filter(([key]) => isOwn(key))
-      .map(([key, value]) => valueText(key, row[step], value)),
+    Object.entries(row).flatMap(([key, value]) => {
+      if (key === HISTOGRAM) return [histogramText(row[step])];
+      return isOwn(key) ? [valueText(key, row[step], value)] : [];
+    }),
   );
 const only = (folder: string, pattern: RegExp): string => {
   const found = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
@@ -104,8 +109,10 @@ const READERS: Readonly<Record<string, (places: Places) => Held>> = {
     mlflow.runs.flatMap(({ points }) =>
       [...points]
         .map((point) => JSON.parse(point) as [string, number, number, unknown])
-        .filter(([key]) => isOwn(key))
-        .map(([key, , step, value]) => valueText(key, step, value)),
+        .flatMap(([key, , step, value]) => {
+          if (key === `${HISTOGRAM}/max`) return [histogramText(step)];
+          return isOwn(key) ? [valueText(key, step, value)] : [];
+        }),
     ),
   wandb: ({ wandb }) => rowsOf(wandb.run().history, '_step'),
   'wandb offline': ({ folder }) =>
@@ -121,11 +128,16 @@ const READERS: Readonly<Record<string, (places: Places) => Held>> = {
           '_step',
         ),
       ),
-  comet: ({ comet }) =>
-    comet
+  comet: ({ comet }) => [
+    ...comet
       .experiment()
       .metrics.filter(({ name }) => isOwn(name))
       .map(({ name, step, value }) => valueText(name, step, value)),
+    ...comet
+      .experiment()
+      .assets.filter(({ type }) => type === 'histogram3d')
+      .map(({ step }) => histogramText(step)),
+  ],
   'comet offline': ({ folder }) =>
     (readZip(readFileSync(only(join(folder, 'comet'), /\.zip$/))).get('messages.json') ?? '')
       .toString()
@@ -133,9 +145,14 @@ const READERS: Readonly<Record<string, (places: Places) => Held>> = {
       .split('\n')
       .flatMap((line) => {
         const { payload } = JSON.parse(line) as {
-          payload: { metric?: { metricName: string; metricValue: unknown; step: number } };
+          payload: {
+            metric?: { metricName: string; metricValue: unknown; step: number };
+            upload_type?: string;
+            additional_params?: { step: number };
+          };
         };
         const { metric } = payload;
+        if (payload.upload_type === 'histogram3d') return [histogramText(payload.additional_params?.step)];
         return metric && isOwn(metric.metricName)
           ? [valueText(metric.metricName, metric.step, metric.metricValue)]
           : [];
@@ -144,24 +161,30 @@ const READERS: Readonly<Record<string, (places: Places) => Held>> = {
     segments(runFolder(join(folder, 'json')), 'jsonl')
       .flatMap((text) => text.trimEnd().split('\n'))
       .map((line) => JSON.parse(line) as { type: string; step: number; values: Record<string, unknown> })
-      .filter(({ type }) => type === 'step')
-      .flatMap(({ step, values }) => rowsOf([{ ...values, step }], 'step')),
+      .flatMap(({ type, step, values }) => {
+        if (type === 'histogram') return [histogramText(step)];
+        return type === 'step' ? rowsOf([{ ...values, step }], 'step') : [];
+      }),
   csv: ({ folder }) =>
     segments(runFolder(join(folder, 'csv')), 'csv')
       .flatMap((text) => text.trimEnd().split('\r\n'))
       .map((row) => row.split(','))
-      .filter(([, , , , kind, , , key]) => kind === 'value' && isOwn(key ?? ''))
-      .map(([, , , , , step, , key, value]) => valueText(key ?? '', step, value)),
+      .flatMap(([, , , , kind, step, , key = '', value]) => {
+        if (kind === 'histogram') return [histogramText(step)];
+        return kind === 'value' && isOwn(key) ? [valueText(key, step, value)] : [];
+      }),
   sqlite({ folder }) {
     const database = new DatabaseSync(join(runFolder(join(folder, 'sqlite')), 'run.sqlite'), {
       readOnly: true,
     });
     try {
-      return database
+      const values = database
         .prepare('SELECT key, step, value FROM history')
         .all()
         .filter(({ key }) => isOwn(String(key)))
         .map(({ key, step, value }) => valueText(String(key), step, value ?? Number.NaN));
+      const histograms = database.prepare('SELECT step FROM histograms').all();
+      return [...values, ...histograms.map(({ step }) => histogramText(step))];
     } finally {
       database.close();
     }
@@ -170,6 +193,8 @@ const READERS: Readonly<Record<string, (places: Places) => Held>> = {
     readdirSync(runFolder(join(folder, 'tensorboard')))
       .filter((name) => name.includes('tfevents'))
       .flatMap((name) => readEvents(readFileSync(join(runFolder(join(folder, 'tensorboard')), name))))
-      .filter(({ tag, float }) => isOwn(tag) && float !== undefined)
-      .map(({ tag, step, float }) => valueText(tag, step, float)),
+      .flatMap(({ tag, step, float }) => {
+        if (tag === HISTOGRAM) return [histogramText(step)];
+        return isOwn(tag) && float !== undefined ? [valueText(tag, step, float)] : [];
+      }),
 };

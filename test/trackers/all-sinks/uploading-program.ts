@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { startRun } from '../../../src/training/index.ts';
-import { type Addresses, everyTracker } from './places.ts';
+import { type Addresses, everyTracker, HISTOGRAM } from './places.ts';
 
 const [journalDir = '', json = ''] = process.argv.slice(2);
 const addresses = JSON.parse(json) as Addresses;
@@ -28,6 +28,7 @@ async function train(steps: number): Promise<void> {
     const values: Record<string, number> = { 'train/x': step / 4 };
     if (step % 7 === 0) values['train/odd'] = [Number.NaN, Infinity, -Infinity][step % 3] as number;
     run.step(values, { step });
+    if (step % 20 === 0) run.histogram(HISTOGRAM, [step, step + 1]);
     if (step % 50 === 49) await run.flush();
   }
 }
