@@ -409,7 +409,6 @@ describe('what survives', () => {
               if (fate === 'crash') throw new Error('killed');
               for (const record of batch)
                 if (record.kind === 'step') place.set(record.seq, (place.get(record.seq) ?? 0) + 1);
-              if (call === 'close') ended++;
               if (fate === 'taken-then-crash' && call === 'write') {
                 crashed = true;
                 throw new Error('killed after it was taken');
@@ -419,6 +418,8 @@ describe('what survives', () => {
             };
             await forwarder.drain({ ...LONG, patience: 3 });
             await forwarder.stop();
+            // a sink is also closed, without a status, when a forwarder stops before the end
+            ended += sink.closed.filter(({ status }) => status !== undefined).length;
             saved = kept.at(-1) ?? saved;
           }
           expect([...place.keys()]).toEqual(range(80).map((step) => step + 1));
