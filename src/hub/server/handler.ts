@@ -179,6 +179,8 @@ const unauthorized = () =>
 const starting = () =>
   new HttpError(503, 'starting', 'The hub is starting or stopping; try again in a moment.', {
     'retry-after': '1',
+    // The next try is for the hub that comes after one that stops.
+    connection: 'close',
   });
 const NOWHERE =
   'Nothing is here. The page is at /, the API is described at /api/openapi.json, OTLP goes to /v1/.';

@@ -143,9 +143,10 @@ export async function assembleHub(parts: HubParts, options: HubOptions): Promise
 
   let stopped: Promise<void> | undefined;
   async function stop(): Promise<void> {
+    // What begins now is for the next hub; what has begun is answered.
+    serving = undefined;
     live.close();
     await Promise.all(listeners.map((listener) => listener.stop(GRACE)));
-    serving = undefined;
     // what trackers have not got yet waits in its spool
     await bridge?.stop();
     await opened.close();

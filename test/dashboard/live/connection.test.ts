@@ -187,12 +187,24 @@ describe('the live connection', () => {
       world.answer = () => Promise.reject(new Error('down'));
       await world.pass(20_000);
       const streams = world.streams.length;
-      world.answer = () => Promise.resolve(update(8, true));
+      world.answer = () => Promise.resolve(update(8));
       await world.pass(30_000);
       expect(world.streams).toHaveLength(streams + 1);
       world.stream.onOpen?.();
       expect(state()).toBe('live');
       await world.pass(120_000);
+      expect(world.streams).toHaveLength(streams + 1);
+    });
+
+    it('tries the stream at once when another hub answers than the time before', async () => {
+      world.answer = () => Promise.resolve(update(8));
+      await world.pass(20_000);
+      world.stream.onError?.();
+      const streams = world.streams.length;
+      await world.pass(20_000);
+      expect(world.streams).toHaveLength(streams);
+      world.answer = () => Promise.resolve(update(1, true));
+      await world.pass(5000);
       expect(world.streams).toHaveLength(streams + 1);
     });
 

@@ -141,8 +141,8 @@ export class LiveConnection {
       this.#failures = TRIES_BEFORE_POLLING;
       this.#handlers.state({ kind: 'polling' });
       this.#deliver(update, false);
-      // If it was the hub that could not be had, and not its stream alone, now both may be.
-      if (wasDown) this.#retryStream(0);
+      // If it was the hub that could not be had, and not its stream alone, now both may be; so with another hub.
+      if (wasDown || update.resync) this.#retryStream(0);
     } catch {
       failed = true;
     }
