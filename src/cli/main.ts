@@ -7,7 +7,10 @@ import { isNewEnough, OLDEST_NODE } from '../conventions/node-version.ts';
 
 if (isNewEnough(process.versions.node)) {
   const { runCommand } = await import('./program.ts');
+  // What a command waits for need not hold the process (a connection that is kept, a time limit): the command does.
+  const alive = setInterval(() => {}, 2 ** 30);
   await runCommand(process.argv);
+  clearInterval(alive);
 } else {
   process.stderr.write(
     `llm-otel: this is Node ${process.versions.node} (${process.execPath}); Node ${OLDEST_NODE} or newer is needed\n`,

@@ -64,6 +64,11 @@ export function addRuns(program: Command): void {
           ? await hubSource(client(flags), id)
           : await journalSource(flags.journal, id);
       const ranks = flags.allRanks ? source.ranks : [rankOf(flags.rank)];
+      const missing = ranks.find((rank) => !source.ranks.includes(rank));
+      if (missing !== undefined)
+        throw new CommandFailed(
+          `run ${visible(id)} has no rank ${missing}; it has ${source.ranks.join(', ')}`,
+        );
       const report = await exportRanks(source, ranks, format, flags.out ?? process.stdout);
       for (const problem of report.problems) say(problem);
       if (flags.out !== undefined)

@@ -6,6 +6,6 @@ export {
   parseConfig,
   type ParseOptions,
 } from './load.ts';
-export { nearest } from './nearest.ts';
+export { nearest } from '../conventions/nearest.ts';
 export { COLLECTOR_DESTINATIONS, type Monitoring } from './schema.ts';
 export { Secret } from './secret.ts';

@@ -12,7 +12,7 @@ import {
   parseDocument,
 } from 'yaml';
 import { hasReference, substitute, UnsetVariable } from './environment.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../conventions/nearest.ts';
 import { isNeeded } from './needed.ts';
 import { type Monitoring, monitoringSchema } from './schema.ts';
 
@@ -106,7 +106,11 @@ export function parseConfig(text: string, options: ParseOptions = {}): LoadedCon
   for (const issue of checked.issues ?? []) {
     const path = (issue.path ?? []).map((item) => item.key as string | number);
     if (issue.type === 'strict_object' && issue.expected === 'never') {
-      report(path, unknownKey(path));
+      // The schema stops at the first of a section.
+      const section = path.slice(0, -1);
+      const known = new Set(knownKeys(section));
+      const keys = known.size === 0 ? [String(path.at(-1))] : Object.keys(valueAt(config, section));
+      for (const key of keys) if (!known.has(key)) report([...section, key], unknownKey([...section, key]));
     } else if (issue.type === 'strict_object' && issue.input === undefined) {
       report(path, 'is missing');
     } else {
@@ -261,6 +265,12 @@ function dotted(path: readonly (string | number)[]): string {
     (text, key) => (typeof key === 'number' ? `${text}[${key}]` : text ? `${text}.${key}` : key),
     '',
   );
+}
+
+function valueAt(config: unknown, path: readonly (string | number)[]): object {
+  let value = config;
+  for (const key of path) value = (value as Record<string | number, unknown> | undefined)?.[key];
+  return typeof value === 'object' && value !== null ? value : {};
 }
 
 interface AnySchema {

@@ -6,3 +6,5 @@ export * from './events.ts';
 export * from './hub-api.ts';
 export * from './metrics.ts';
 export * from './size.ts';
+export { nearest } from './nearest.ts';
+export { type OptionNames, unknownOptions } from './unknown-options.ts';

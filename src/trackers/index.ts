@@ -41,7 +41,7 @@ export {
 export { configuredTrackers, type ExperimentTracking } from './configured.ts';
 export { RunForwarders, type RunForwardersOptions } from './forwarder/run-forwarders.ts';
 export { SinkForwarder } from './forwarder/forwarder.ts';
-export type { ForwarderOptions } from './forwarder/forwarder-options.ts';
+export type { DrainOptions, ForwarderOptions } from './forwarder/forwarder-options.ts';
 export { sinkKey } from './forwarder/sink-key.ts';
 export { SINKS_FILE, SinkCursorFile, type TrackerDescription } from './forwarder/cursor-file.ts';
 export type { SinkHealth, SinkStatus } from './forwarder/health.ts';

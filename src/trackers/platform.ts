@@ -1,3 +1,4 @@
+import type { OptionNames } from '../conventions/index.ts';
 import type { RunSink } from './sink.ts';
 
 /** What a platform may need beside its options. */
@@ -21,6 +22,8 @@ export function revealed(secret: SecretText | undefined): string | undefined {
 export interface Platform<Options extends object> {
   /** One line for people. */
   readonly help: string;
+  /** Their names, for those who mistype one. */
+  readonly options: OptionNames<Options>;
   /**
    * Makes a sink for one run; no effects yet. Undefined: switched off (`mode: disabled`).
    * @throws TypeError for options that cannot be: what was expected, what came.

@@ -1,3 +1,4 @@
+import { type OptionNames, unknownOptions } from '../conventions/index.ts';
 import type { TrackerDescription } from './forwarder/cursor-file.ts';
 import type { Selection } from './forwarder/selection.ts';
 import { createSelector } from './forwarder/selection.ts';
@@ -42,6 +43,12 @@ export interface Tracker {
   create(run: Pick<SinkRun, 'id' | 'rank'>): RunSink | undefined;
 }
 
+const COMMON_OPTIONS: OptionNames<CommonTrackerOptions> = {
+  onSinkError: true,
+  ranks: true,
+  configExcludeKeys: true,
+  logInterval: true,
+};
 const ON_SINK_ERROR = ['spool', 'warn', 'throw'] as const;
 const RANKS = ['first', 'all'] as const;
 
@@ -50,7 +57,15 @@ const RANKS = ['first', 'all'] as const;
  * @throws TypeError for an unknown platform and for options that cannot be.
  */
 export function readTrackers(trackers: readonly TrackerOptions[], context: PlatformContext): Tracker[] {
-  return trackers.map((options) => {
+  if (!Array.isArray(trackers))
+    throw new TypeError(
+      `trackers must be a list, such as [{platform: 'mlflow'}], got ${JSON.stringify(trackers)}.`,
+    );
+  return trackers.map((options: TrackerOptions, index) => {
+    if (typeof options !== 'object' || options === null)
+      throw new TypeError(
+        `trackers[${index}] must be an object such as {platform: 'mlflow'}, got ${JSON.stringify(options)}.`,
+      );
     const { onSinkError = 'spool', ranks = 'first', configExcludeKeys, logInterval } = options;
     oneOf('onSinkError', onSinkError, ON_SINK_ERROR);
     oneOf('ranks', ranks, RANKS);
@@ -63,6 +78,9 @@ export function readTrackers(trackers: readonly TrackerOptions[], context: Platf
     const base = { selection, onSinkError, ranks };
     if ('sink' in options) return { ...base, name: 'sink', create: options.sink };
     const platform = platformOf(options.platform);
+    const known = { platform: true, ...COMMON_OPTIONS, ...PLATFORMS[options.platform].options } as const;
+    for (const message of unknownOptions(`The tracker ${options.platform}`, options, known))
+      context.warn(message);
     return {
       ...base,
       name: options.platform,

@@ -67,6 +67,7 @@ export class RunLifecycle {
   #cursorSaved: number;
   #lastError: string | undefined;
   #brokenToldOf = new Set<string>();
+  #toldOfWaiting = false;
   /** Error of the last phase that failed, until a step or a phase goes well after it. */
   runawayError: unknown;
 
@@ -117,13 +118,28 @@ export class RunLifecycle {
     const state = this.#state();
     this.#saveCursor();
     if (this.#settled()) await this.#close();
-    else if (sender && !this.#delivered())
-      this.#parts.onTrouble(
-        `Run ${this.#parts.facts.id} has ended; ${this.#pending()} of its records wait in the journal. They are sent when the receiver is back, or by \`llm-otel sync\`.`,
-      );
+    else {
+      this.#tellOfWaiting();
+    }
     const failed = trackers?.failed() ?? [];
     if (failed.length > 0) throw new TrackerError(failed);
     return state;
+  }
+
+  /** That have ended without a word: who failed has said so. */
+  #tellOfWaiting(): void {
+    const { sender, trackers, facts, onTrouble } = this.#parts;
+    if (sender && !this.#delivered()) {
+      this.#toldOfWaiting = true;
+      onTrouble(
+        `Run ${facts.id} has ended; ${this.#pending()} of its records wait in the journal. They are sent when the receiver is back, or by \`llm-otel sync\`.`,
+      );
+    }
+    for (const { sink, target, status, lag, lastError } of trackers?.health() ?? [])
+      if (status === 'sending' && lag > 0 && lastError === null)
+        onTrouble(
+          `Run ${facts.id} has ended; ${sink} (${target}) has not taken ${lag} of its records yet. They wait in the journal and are sent while the program goes on, or by \`llm-otel sync\`.`,
+        );
   }
 
   /**
@@ -230,10 +246,10 @@ export class RunLifecycle {
     trackers?.endConsole();
     if (!this.#finishing) this.#end(this.#statusAt(reason));
     // a receiver that is down must not hold up the end of the process: the journal has everything
-    const limit = { milliseconds: 60_000, patience: 1 };
+    const limit = { milliseconds: 60_000, patience: 1, keepAlive: false };
     await Promise.all([this.#delivered() ? undefined : sender?.drain(limit), trackers?.drain(limit)]);
     this.#saveCursor();
-    if (sender && !this.#delivered())
+    if (sender && !this.#delivered() && !this.#toldOfWaiting)
       this.#parts.onTrouble(
         `${this.#pending()} records of run ${this.#parts.facts.id} wait in the journal; \`llm-otel sync\` sends them.`,
       );

@@ -1,4 +1,4 @@
-import type { RunEndStatus } from '../conventions/index.ts';
+import type { OptionNames, RunEndStatus } from '../conventions/index.ts';
 import type { EventExporter } from '../telemetry/index.ts';
 import type { InstrumentRegistry } from '../telemetry/index.ts';
 import type { SinkBackOff, SinkHealth, TrackerOptions } from '../trackers/index.ts';
@@ -75,6 +75,40 @@ export interface StartRunOptions {
   instruments?: InstrumentRegistry;
   sinkBackOff?: SinkBackOff;
 }
+
+export const START_RUN_OPTIONS: OptionNames<StartRunOptions> = {
+  project: true,
+  name: true,
+  params: true,
+  tags: true,
+  group: true,
+  id: true,
+  resume: true,
+  journalDir: true,
+  rank: true,
+  worldSize: true,
+  endpoint: true,
+  headers: true,
+  flushInterval: true,
+  finishTimeout: true,
+  compress: true,
+  segmentBytes: true,
+  fsync: true,
+  gauges: true,
+  slowStepFactor: true,
+  memoryRecords: true,
+  onError: true,
+  env: true,
+  exporter: true,
+  trackers: true,
+  captureConsole: true,
+  onStopRequested: true,
+  clock: true,
+  journalFs: true,
+  backOff: true,
+  instruments: true,
+  sinkBackOff: true,
+};
 
 /** Facts of a run that do not change. */
 export interface RunFacts {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import {
+  type DrainOptions,
   RunForwarders,
   SINKS_FILE,
   SYSTEM_SAMPLE_MS,
@@ -100,7 +101,7 @@ export class RunTrackers {
     if (Object.keys(values).length > 0) this.#forwarders.system(this.#now(), values);
   }
 
-  drain(options: { milliseconds: number; patience?: number }): Promise<SinkHealth[]> {
+  drain(options: DrainOptions): Promise<SinkHealth[]> {
     return this.#forwarders.drain(options);
   }
 

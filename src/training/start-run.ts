@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { diag } from '@opentelemetry/api';
-import { ATTR, ENV, EVENT, METRIC } from '../conventions/index.ts';
+import { ATTR, ENV, EVENT, METRIC, unknownOptions } from '../conventions/index.ts';
 import {
   addExitHook,
   createEventExporter,
@@ -34,7 +34,7 @@ import { plainMap } from './plain-values.ts';
 import { RunRecords } from './records.ts';
 import { Run, tagMap } from './run.ts';
 import { RunLog } from './run-log.ts';
-import type { RunFacts, StartRunOptions } from './run-options.ts';
+import { type RunFacts, START_RUN_OPTIONS, type StartRunOptions } from './run-options.ts';
 import { RunTrackers } from './run-trackers.ts';
 import { SlowSteps } from './slow-steps.ts';
 import { SystemSampler } from './system-sample.ts';
@@ -56,6 +56,7 @@ export async function startRun(options: StartRunOptions): Promise<Run> {
     );
   const env = options.env ?? process.env;
   const tell = teller(options.onError);
+  for (const message of unknownOptions('startRun', options, START_RUN_OPTIONS)) tell(message);
   const telemetry = currentTelemetry() ?? start(options, tell);
   const clock = options.clock ?? new SystemClock();
   const trackers = readTrackers(options.trackers ?? [], { env, warn: tell });

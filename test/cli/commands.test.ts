@@ -1,11 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunDetail, RunSummary } from '../../src/conventions/index.ts';
+import { MlflowStandIn } from '../trackers/mlflow/mlflow-server.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const TRAIN = fileURLToPath(new URL('./train.ts', import.meta.url));
@@ -148,6 +149,28 @@ describe('the command on a hub', () => {
     expect(bad.out).toMatch(/FAIL {2}endpoint http:\/\/127\.0\.0\.1:9/);
     expect(bad.out).toContain('-> start a hub');
     expect(bad.out).toMatch(/warn {2}hub http:\/\/127\.0\.0\.1:9/);
+  });
+
+  it('looks at an MLflow that answers, and has its say', async () => {
+    const mlflow = await MlflowStandIn.start();
+    try {
+      const { out, err } = await run(['doctor', '--hub', page], {
+        OTEL_EXPORTER_OTLP_ENDPOINT: otlp,
+        MLFLOW_TRACKING_URI: mlflow.url,
+      });
+      expect(out).toContain(mlflow.url);
+      expect(err).not.toContain('unsettled');
+    } finally {
+      await mlflow.server.close();
+    }
+  });
+
+  it('exports no rank that a run does not have', async () => {
+    const file = join(folder, 'rank-3.csv');
+    const { err, code } = await run(['runs', 'export', 'run-1', '--rank', '3', '--hub', page, '--out', file]);
+    expect(err).toMatch(/run-1 has no rank 3; it has 0/);
+    expect(code).toBe(1);
+    expect(existsSync(file)).toBe(false);
   });
 
   it('finds a second copy of the API deep in the tree of packages', async () => {

@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, parseConfig } from '../../src/config/index.ts';
 import { knownKeys } from '../../src/config/load.ts';
-import { nearest } from '../../src/config/nearest.ts';
+import { nearest } from '../../src/conventions/nearest.ts';
 import { catalogueEntry } from '../../src/conventions/index.ts';
 
 const EXAMPLE = readFileSync(new URL('../../examples/monitoring.yaml', import.meta.url), 'utf8');
@@ -71,6 +71,14 @@ describe('monitoring.yaml', () => {
       'monitoring.yaml:7:39: monitoring.alerts.rules[0].condition: expected one of >, >=, <, <=, ==, !=, got "=>"; did you mean >=?',
       'monitoring.yaml:7:56: monitoring.alerts.rules[0].threshold: expected a number, got "high"',
     ]);
+  });
+
+  it('names every key of a section that is not known', () => {
+    expect(
+      problems('monitoring:\n  hub:\n    prot: 1\n    hots: a\n    port: 1\n    xyzzy: 2\n').map(
+        (line) => line.split(': ')[1],
+      ),
+    ).toEqual(['monitoring.hub.prot', 'monitoring.hub.hots', 'monitoring.hub.xyzzy']);
   });
 
   it('knows the destinations of the Collector and which one is meant', () => {

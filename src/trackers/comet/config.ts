@@ -1,3 +1,4 @@
+import type { OptionNames } from '../../conventions/index.ts';
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -32,6 +33,22 @@ export interface CometOptions {
   /** Larger files are not sent, bytes. Default 200 MiB. */
   maxArtifactBytes?: number;
 }
+
+export const COMET_OPTIONS: OptionNames<CometOptions> = {
+  apiKey: true,
+  projectName: true,
+  workspace: true,
+  experimentName: true,
+  experimentKey: true,
+  tags: true,
+  mode: true,
+  baseUrl: true,
+  offlineDirectory: true,
+  autoLog: true,
+  logCode: true,
+  logGraph: true,
+  maxArtifactBytes: true,
+};
 
 export interface CometSettings {
   readonly mode: 'online' | 'offline';

@@ -28,3 +28,12 @@ export interface ForwarderOptions {
   /** System samples kept while the tracker is away. Default 1000. */
   readonly maxSideRecords?: number;
 }
+
+/** How long somebody waits for what is recorded to be sent. */
+export interface DrainOptions {
+  readonly milliseconds: number;
+  /** Failures in a row after which it is not waited for any longer. */
+  readonly patience?: number;
+  /** False: the process need not live for it. Default true. */
+  readonly keepAlive?: boolean;
+}

@@ -3,7 +3,7 @@ import { pause } from './alarm.ts';
 import { SINK_BACK_OFF } from './back-off.ts';
 import { DEFAULT_LIMITS, type Portion } from './batch.ts';
 import { Delivery } from './delivery.ts';
-import type { ForwarderOptions } from './forwarder-options.ts';
+import type { DrainOptions, ForwarderOptions } from './forwarder-options.ts';
 import { type SinkHealth, sinkHealth } from './health.ts';
 import { Pace } from './pace.ts';
 import type { SinkProgress } from './progress.ts';
@@ -92,9 +92,9 @@ export class SinkForwarder {
 
   /**
    * Sends until the sink has everything, `patience` failures in a row have come (default 3), or the time is up. Keeps
-   * the process alive meanwhile.
+   * the process alive meanwhile, unless told otherwise.
    */
-  async drain(options: { milliseconds: number; patience?: number }): Promise<SinkHealth> {
+  async drain(options: DrainOptions): Promise<SinkHealth> {
     if (this.#stopped) return this.health();
     this.#hurry = true;
     this.#patience = options.patience ?? 3;
@@ -104,6 +104,7 @@ export class SinkForwarder {
     let alive: NodeJS.Timeout | undefined;
     const timeUp = new Promise<void>((resolve) => {
       alive = setTimeout(resolve, options.milliseconds);
+      if (options.keepAlive === false) alive.unref();
     });
     const work = async (): Promise<void> => {
       // a run under way may have decided to linger just before

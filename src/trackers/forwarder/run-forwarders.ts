@@ -2,6 +2,7 @@ import type { Tracker } from '../tracker-options.ts';
 import type { SinkBackOff } from './back-off.ts';
 import type { SinkCursorFile } from './cursor-file.ts';
 import { SinkForwarder } from './forwarder.ts';
+import type { DrainOptions } from './forwarder-options.ts';
 import type { SinkHealth } from './health.ts';
 import type { SinkProgress } from './progress.ts';
 import { sinkKey } from './sink-key.ts';
@@ -38,6 +39,8 @@ interface Member {
 export class RunForwarders {
   readonly #cursors: SinkCursorFile;
   readonly #members: Member[] = [];
+  /** Could not be made: their options cannot be. */
+  readonly #leftOut: { tracker: Tracker; health: SinkHealth }[] = [];
   readonly #onTrouble: (message: string) => void;
 
   constructor(options: RunForwardersOptions) {
@@ -76,6 +79,7 @@ export class RunForwarders {
         });
       } catch (error) {
         this.#onTrouble(`The tracker ${tracker.name} is left out: ${messageOf(error)}`);
+        this.#leftOut.push({ tracker, health: leftOut(tracker.name, messageOf(error)) });
       }
     }
   }
@@ -107,14 +111,17 @@ export class RunForwarders {
   }
 
   /** Sends until each has everything or has failed, all at once; see `SinkForwarder.drain`. */
-  async drain(options: { milliseconds: number; patience?: number }): Promise<SinkHealth[]> {
+  async drain(options: DrainOptions): Promise<SinkHealth[]> {
     const health = await Promise.all(this.#members.map(({ forwarder }) => forwarder.drain(options)));
     this.save();
     return health;
   }
 
   health(): SinkHealth[] {
-    return this.#members.map(({ forwarder }) => forwarder.health());
+    return [
+      ...this.#members.map(({ forwarder }) => forwarder.health()),
+      ...this.#leftOut.map(({ health }) => health),
+    ];
   }
 
   /** Every sink has everything, or is not tried any more. */
@@ -126,9 +133,10 @@ export class RunForwarders {
 
   /** Those with `onSinkError: throw` that do not have everything. */
   failed(): SinkHealth[] {
-    return this.#members
+    const members = this.#members.map(({ tracker, forwarder }) => ({ tracker, health: forwarder.health() }));
+    return [...members, ...this.#leftOut]
       .filter(({ tracker }) => tracker.onSinkError === 'throw')
-      .map(({ forwarder }) => forwarder.health())
+      .map(({ health }) => health)
       .filter(({ status }) => status !== 'current');
   }
 
@@ -153,6 +161,25 @@ export class RunForwarders {
     await Promise.all(this.#members.map(({ forwarder }) => forwarder.stop()));
     this.save();
   }
+}
+
+function leftOut(sink: string, lastError: string): SinkHealth {
+  return {
+    sink,
+    target: '',
+    url: null,
+    status: 'given_up',
+    lag: 0,
+    sent: 0,
+    dropped: 0,
+    lastSentAt: null,
+    acknowledged: -1,
+    retried: 0,
+    refused: 0,
+    refusals: [],
+    lastError,
+    lastErrorAt: null,
+  };
 }
 
 function messageOf(error: unknown): string {

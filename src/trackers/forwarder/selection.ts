@@ -14,11 +14,15 @@ export interface Selector {
   record(record: SinkRecord): SinkRecord | undefined;
 }
 
-/** @throws TypeError for an interval that is no whole number from 1 on. */
+/** @throws TypeError for an interval that is no whole number from 1 on, and for keys that are no list. */
 export function createSelector(selection: Selection): Selector {
   const { configExcludeKeys = [], logInterval = 1 } = selection;
   if (!Number.isSafeInteger(logInterval) || logInterval < 1)
     throw new TypeError(`logInterval must be a whole number of steps from 1 on, got ${String(logInterval)}.`);
+  if (!Array.isArray(configExcludeKeys) || configExcludeKeys.some((key) => typeof key !== 'string'))
+    throw new TypeError(
+      `configExcludeKeys must be a list of keys, such as ['api_key'], got ${JSON.stringify(configExcludeKeys)}.`,
+    );
   const excluded = new Set(configExcludeKeys);
   const params = (map: SinkMap): SinkMap => (excluded.size === 0 ? map : without(map, excluded, ''));
   return {

@@ -1,3 +1,4 @@
+import type { OptionNames } from '../../conventions/index.ts';
 import { resolve } from 'node:path';
 import { DURATION_FORMAT, parseDuration } from '../../conventions/duration.ts';
 
@@ -20,6 +21,14 @@ export interface LocalOptions {
   /** Copy recorded files into the run's folder. Default true; otherwise `run.json` only names them. */
   copyArtifacts?: boolean;
 }
+
+export const LOCAL_OPTIONS: OptionNames<LocalOptions> = {
+  logDir: true,
+  format: true,
+  autoSaveInterval: true,
+  compressLogs: true,
+  copyArtifacts: true,
+};
 
 export interface LocalSettings {
   /** Absolute. */

@@ -1,5 +1,5 @@
 import type { Platform } from '../platform.ts';
-import { type LocalOptions, type LocalRunFormat, localSettings } from './config.ts';
+import { LOCAL_OPTIONS, type LocalOptions, type LocalRunFormat, localSettings } from './config.ts';
 import { LocalSink } from './local-sink.ts';
 import type { RunData } from './run-data.ts';
 import { TextData, type TextFormat } from './text-data.ts';
@@ -30,6 +30,7 @@ const DATA: Readonly<Record<LocalRunFormat, (options: DataOptions) => Promise<Ru
 /** Runs as files in a folder: JSON lines, CSV, SQLite, or event files of TensorBoard. */
 export const localPlatform: Platform<LocalOptions> = {
   help: 'a folder a run: JSON lines, CSV, SQLite or event files of TensorBoard',
+  options: LOCAL_OPTIONS,
   createSink(options, { warn }) {
     const settings = localSettings(options, warn);
     const { format, compress } = settings;

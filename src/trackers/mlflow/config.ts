@@ -1,3 +1,4 @@
+import type { OptionNames } from '../../conventions/index.ts';
 import { readFileSync } from 'node:fs';
 import type { TlsOptions } from '../http/client.ts';
 import { revealed, type PlatformContext, type SecretText } from '../platform.ts';
@@ -39,6 +40,26 @@ export interface MlflowOptions {
   /** Every rank's run below that of rank 0 (`mlflow.parentRunId`); `ranks: 'all'` sends them. Default true. */
   nested?: boolean;
 }
+
+export const MLFLOW_OPTIONS: OptionNames<MlflowOptions> = {
+  trackingUri: true,
+  experimentName: true,
+  experimentId: true,
+  runName: true,
+  artifactLocation: true,
+  registryUri: true,
+  username: true,
+  password: true,
+  token: true,
+  workspace: true,
+  insecureTls: true,
+  serverCertPath: true,
+  clientCertPath: true,
+  uploadArtifacts: true,
+  maxArtifactBytes: true,
+  registeredModelName: true,
+  nested: true,
+};
 
 /** What the options and the environment come to. */
 export interface MlflowSettings {
@@ -111,6 +132,10 @@ function address(uri: string): { base: string; username?: string; password?: str
       `MLflow's tracking_uri must be the address of a server, such as ${DEFAULT_URI}; got ${JSON.stringify(uri)}. A folder or a database is opened by the server: mlflow server --backend-store-uri ...`,
     );
   }
+  if (/^[^/@]*:\d+(\/|$)/.test(uri))
+    throw new TypeError(
+      `MLflow's tracking_uri must begin with http:// or https://, such as http://${uri}; got ${JSON.stringify(uri)}.`,
+    );
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     throw new TypeError(
       `MLflow's tracking_uri must begin with http:// or https://, got ${url.protocol}. Start a server over that store (mlflow server --backend-store-uri ${withoutCredentials(uri)}) and give its address.`,
@@ -125,7 +150,7 @@ function address(uri: string): { base: string; username?: string; password?: str
 }
 
 function withoutCredentials(uri: string): string {
-  return uri.replace(/\/\/[^/@]*@/, '//');
+  return uri.replace(/\/\/[^/@]*@/, '//').replace(/^[^/]*@/, '');
 }
 
 function authorization(given: {

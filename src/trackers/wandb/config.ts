@@ -1,3 +1,4 @@
+import type { OptionNames } from '../../conventions/index.ts';
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -46,6 +47,28 @@ export interface WandbOptions {
   /** Artifacts of this size and more are not sent, bytes. Default 1 GiB. */
   maxArtifactBytes?: number;
 }
+
+export const WANDB_OPTIONS: OptionNames<WandbOptions> = {
+  project: true,
+  entity: true,
+  tags: true,
+  group: true,
+  jobType: true,
+  notes: true,
+  name: true,
+  mode: true,
+  apiKey: true,
+  baseUrl: true,
+  dir: true,
+  runId: true,
+  resume: true,
+  logCode: true,
+  logGradients: true,
+  logParameters: true,
+  console: true,
+  alerts: true,
+  maxArtifactBytes: true,
+};
 
 export interface WandbSettings {
   readonly mode: 'online' | 'offline';

@@ -1,4 +1,5 @@
 import type { DeliveryOutcome, EventExporter } from '../../telemetry/index.ts';
+import type { DrainOptions } from '../../trackers/index.ts';
 import type { Acknowledged } from '../journal/cursor.ts';
 import { type BackOff, DEFAULT_BACK_OFF, delayMs } from './back-off.ts';
 import type { Batch, BatchLimit, RecordSource } from './source.ts';
@@ -107,7 +108,7 @@ export class Sender {
    * Sends until everything is there, `patience` failures have come (default 2), or the time is up. Keeps the process
    * alive meanwhile. Never rejects.
    */
-  async drain(options: { milliseconds: number; patience?: number }): Promise<DeliveryState> {
+  async drain(options: DrainOptions): Promise<DeliveryState> {
     if (this.#stopped) return this.state();
     clearTimeout(this.#retry);
     this.#retry = undefined;
@@ -115,6 +116,7 @@ export class Sender {
     let timer: NodeJS.Timeout | undefined;
     const timeUp = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, options.milliseconds);
+      if (options.keepAlive === false) timer.unref();
     });
     await Promise.race([this.#start(), timeUp]);
     clearTimeout(timer);

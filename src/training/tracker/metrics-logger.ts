@@ -25,10 +25,10 @@ export type MetricsLoggerOptions = MetricsFileOptions & ({ tracker: Tracker } | 
  * @throws TypeError for intervals that are no whole numbers from 1 on, and as `createTracker` does.
  */
 export function createMetricsLogger(options: MetricsLoggerOptions): MetricsLogger {
-  const { saveInterval = 100, metricsFile } = options;
+  const { saveInterval = 100, metricsFile, ...others } = options;
   if (!Number.isSafeInteger(saveInterval) || saveInterval < 1)
     throw new TypeError(`saveInterval must be a whole number from 1 on, got ${String(saveInterval)}.`);
-  const tracker = 'tracker' in options ? options.tracker : createTracker(options);
+  const tracker = 'tracker' in others ? others.tracker : createTracker(others);
   const file = metricsFile === undefined ? undefined : new MetricsFile(metricsFile);
   return new MetricsLogger(tracker, file, saveInterval);
 }

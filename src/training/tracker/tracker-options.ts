@@ -1,10 +1,11 @@
+import { type OptionNames, unknownOptions } from '../../conventions/index.ts';
 import {
   type CommonTrackerOptions,
   configuredTrackers,
   type PlatformName,
   type TrackerOptions,
 } from '../../trackers/index.ts';
-import type { StartRunOptions } from '../run-options.ts';
+import { START_RUN_OPTIONS, type StartRunOptions } from '../run-options.ts';
 
 type SectionOf<Name extends PlatformName> = Omit<
   Extract<TrackerOptions, { readonly platform: Name }>,
@@ -26,6 +27,32 @@ export interface CreateTrackerOptions
   /** One platform, `multi` for those of `platforms`, `none` for the journal and the hub alone. */
   platform: PlatformName | 'multi' | 'none';
   platforms?: readonly PlatformName[];
+}
+
+const OPTIONS: OptionNames<CreateTrackerOptions> = {
+  ...START_RUN_OPTIONS,
+  platform: true,
+  platforms: true,
+  onSinkError: true,
+  ranks: true,
+  configExcludeKeys: true,
+  logInterval: true,
+  mlflow: true,
+  local: true,
+  wandb: true,
+  comet: true,
+};
+
+/** What is for `startRun` of it, and a message for each option that nobody knows. */
+export function runOptionsOf(options: CreateTrackerOptions): {
+  options: Omit<StartRunOptions, 'trackers'>;
+  unknown: string[];
+} {
+  const known = Object.entries(options).filter(([name]) => Object.hasOwn(START_RUN_OPTIONS, name));
+  return {
+    options: Object.fromEntries(known) as unknown as Omit<StartRunOptions, 'trackers'>,
+    unknown: unknownOptions('createTracker', options, OPTIONS),
+  };
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Run } from '../run.ts';
 import type { StartRunOptions } from '../run-options.ts';
 import { startRun } from '../start-run.ts';
 import type { StepValues } from '../values/recorder.ts';
-import { type CreateTrackerOptions, trackersOf } from './tracker-options.ts';
+import { type CreateTrackerOptions, runOptionsOf, trackersOf } from './tracker-options.ts';
 
 /** Values of these belong to a step without being one: they are no step of their own in the run. */
 const BESIDE_TRAINING = /^(val|eval|test|dpo|lora)\//;
@@ -29,7 +29,7 @@ export function createTracker(options: CreateTrackerOptions): Tracker {
 }
 
 export class Tracker {
-  readonly #options: CreateTrackerOptions;
+  readonly #options: Omit<StartRunOptions, 'trackers'>;
   readonly #trackers: readonly TrackerOptions[];
   #run: Run | undefined;
   #starting: Promise<Run> | undefined;
@@ -38,8 +38,10 @@ export class Tracker {
   readonly #told = new Set<string>();
 
   constructor(options: CreateTrackerOptions, trackers: readonly TrackerOptions[]) {
-    this.#options = options;
+    const { options: runOptions, unknown } = runOptionsOf(options);
+    this.#options = runOptions;
     this.#trackers = trackers;
+    for (const message of unknown) this.#tell(message);
   }
 
   /** The run under way: everything that `startRun` gives. */

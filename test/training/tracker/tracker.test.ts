@@ -18,7 +18,7 @@ function quiet(options: Partial<CreateTrackerOptions> = {}): CreateTrackerOption
   told: string[];
 } {
   const told: string[] = [];
-  return {
+  const given: CreateTrackerOptions & { journalDir: string } = {
     platform: 'none',
     project: 'test',
     id: 'r1',
@@ -29,8 +29,9 @@ function quiet(options: Partial<CreateTrackerOptions> = {}): CreateTrackerOption
     env: { OTEL_SDK_DISABLED: 'true' },
     onError: (error) => told.push(error.message),
     ...options,
-    told,
   };
+  // beside the options: of those it is none
+  return Object.defineProperty(given, 'told', { value: told }) as typeof given & { told: string[] };
 }
 
 interface Recorded {
@@ -53,6 +54,12 @@ async function recorded(journalDir: string, id = 'r1'): Promise<Recorded[]> {
 const steps = (records: readonly Recorded[]) => records.filter(({ event }) => event === 'llm.training.step');
 
 describe('a tracker', () => {
+  it('says which options it does not know, and which are meant', async () => {
+    const options = quiet({ locl: {} } as object);
+    await createTracker(options).finish();
+    expect(options.told).toEqual(['createTracker has no option "locl"; it does nothing. Is "local" meant?']);
+  });
+
   it('takes what programs that come from a tracker call', async () => {
     const options = quiet();
     const path = join(options.journalDir, '..', 'nothing-here');
@@ -136,7 +143,7 @@ describe('a tracker', () => {
   });
 
   it('tells, and stops nothing, when its run cannot be started', async () => {
-    const options = { ...quiet(), project: '' };
+    const options = quiet({ project: '' });
     const tracker = createTracker(options);
     tracker.logMetrics({ a: 1 });
     await expect(tracker.startRun()).rejects.toThrow(/project is missing/);
