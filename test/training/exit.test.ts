@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rankFolder } from '../../src/training/journal/folder.ts';
@@ -43,6 +46,25 @@ const received = (): number[] =>
   );
 
 describe('a run whose process ends', () => {
+  it('is not held up by a tracker that never answers, and says what that lacks', async () => {
+    const silent = createServer(() => {}).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const child = new TrainingProgram(['hanging-tracker', url], {
+      LLM_OTEL_JOURNAL_DIR: temporaryFolder(),
+      OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
+      LLM_OTEL_SHUTDOWN_TIMEOUT: '500ms',
+    });
+    // Its own patience with a call is longer than that of this test.
+    expect(await child.ended).toMatchObject({
+      code: 0,
+      signal: null,
+      stderr: expect.stringMatching(/mlflow \(http.*\) has not taken \d+ of its records yet/),
+    });
+    silent.closeAllConnections();
+    silent.close();
+  }, 30_000);
+
   it.each([
     { args: ['return'], code: 0, status: 'finished' },
     { args: ['finish'], code: 0, status: 'finished' },

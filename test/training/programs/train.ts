@@ -6,7 +6,16 @@ import { writeSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { startRun } from '../../../src/training/index.ts';
 
-const run = await startRun({ project: 'exits', id: 'child', flushInterval: 20 });
+const [, , , tracker] = process.argv;
+const run = await startRun({
+  project: 'exits',
+  id: 'child',
+  flushInterval: 20,
+  ...(process.argv[2] === 'hanging-tracker' && {
+    finishTimeout: 100,
+    trackers: [{ platform: 'mlflow', trackingUri: tracker as string }],
+  }),
+});
 const say = (text: string): void => void writeSync(1, `${text}\n`);
 const steps = (count: number): void => {
   for (let i = 0; i < count; i++) run.step({ 'train/loss': 1 / (i + 1) }, { tokens: 10 });
@@ -16,6 +25,11 @@ const ENDS: Record<string, () => unknown> = {
   /** The event loop runs empty, without a `finish()`. */
   return: () => steps(50),
   finish: async () => {
+    steps(50);
+    await run.finish();
+  },
+  /** Its tracker takes connections and never answers. */
+  'hanging-tracker': async () => {
     steps(50);
     await run.finish();
   },
