@@ -10,6 +10,7 @@ interface SyncFlags {
   endpoint?: string;
   run?: string;
   all?: boolean;
+  trackersOnly?: boolean;
   json?: boolean;
 }
 
@@ -25,6 +26,7 @@ export function addSync(program: Command): void {
     )
     .addOption(endpointOption(ENDPOINT_HELP))
     .option('--run <id>', 'only this run')
+    .option('--trackers-only', 'to the trackers that the programs had, and to no hub')
     .option('--all', 'send everything again, also what was delivered: a resent record is stored once')
     .option('--json', 'print the report as JSON')
     .action(async (flags: SyncFlags) => {
@@ -35,6 +37,7 @@ export function addSync(program: Command): void {
         ...(flags.endpoint === undefined ? {} : { endpoint: flags.endpoint }),
         ...(flags.run === undefined ? {} : { runId: flags.run }),
         all: flags.all ?? false,
+        ...(flags.trackersOnly && { exporter: false }),
       });
       if (flags.json) printJson(report);
       else print(reportText(report));
@@ -72,7 +75,7 @@ export function reportText(report: SyncReport): string {
     return `${what}: ${STATES[journal.state]}${facts.length > 0 ? `; ${facts.join('; ')}` : ''}`;
   });
   lines.push(
-    `${counted(report.sent, 'record')} accepted by ${report.url}${report.failed > 0 ? `; ${counted(report.failed, 'journal')} not delivered whole` : ''}`,
+    `${report.url === undefined ? 'sent to trackers only' : `${counted(report.sent, 'record')} accepted by ${report.url}`}${report.failed > 0 ? `; ${counted(report.failed, 'journal')} not delivered whole` : ''}`,
   );
   return lines.join('\n');
 }

@@ -24,8 +24,8 @@ export interface SyncOptions {
   /** Sends everything again, also what this receiver has acknowledged (it recognises it). */
   all?: boolean;
   onProgress?: (progress: SyncProgress) => void;
-  /** Another way to send. Default OTLP to `endpoint`. */
-  exporter?: EventExporter;
+  /** Another way to send, or none (`false`: trackers only). Default OTLP to `endpoint`. */
+  exporter?: EventExporter | false;
   /** Failures in a row before a receiver is given up. Default 3. */
   patience?: number;
   backOff?: BackOff;
@@ -68,7 +68,7 @@ export interface SyncedJournal {
 
 export interface SyncReport {
   /** Receiver, without credentials. */
-  readonly url: string;
+  readonly url: string | undefined;
   readonly journalDir: string;
   readonly journals: readonly SyncedJournal[];
   readonly sent: number;
@@ -89,13 +89,16 @@ export interface SyncReport {
 export async function syncJournals(options: SyncOptions = {}): Promise<SyncReport> {
   const env = options.env ?? process.env;
   const journalDir = options.journalDir ?? (env[ENV.journalDir.name] || ENV.journalDir.default);
+  const given = options.exporter;
   const exporter =
-    options.exporter ??
-    createEventExporter({
-      ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
-      ...(options.headers === undefined ? {} : { headers: options.headers }),
-      env,
-    });
+    given === false
+      ? undefined
+      : (given ??
+        createEventExporter({
+          ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+          ...(options.headers === undefined ? {} : { headers: options.headers }),
+          env,
+        }));
   const journals: SyncedJournal[] = [];
   let down: string | undefined;
   try {
@@ -106,12 +109,12 @@ export async function syncJournals(options: SyncOptions = {}): Promise<SyncRepor
       down = synced.down;
     }
   } finally {
-    if (!options.exporter) await exporter.shutdown();
+    if (given === undefined) await exporter?.shutdown();
   }
   const sum = (of: (journal: SyncedJournal) => number): number =>
     journals.reduce((total, journal) => total + of(journal), 0);
   return {
-    url: exporter.url,
+    url: exporter?.url,
     journalDir,
     journals,
     sent: sum(({ sent }) => sent),
@@ -129,7 +132,7 @@ const NO_LIMIT_MS = 2 ** 31 - 1;
 /** `down`: why the receiver was given up at an earlier journal; then this one is ended, but not sent. */
 async function syncJournal(
   info: JournalInfo,
-  exporter: EventExporter,
+  exporter: EventExporter | undefined,
   options: SyncOptions,
   down: string | undefined,
 ): Promise<{ journal: SyncedJournal; down: string | undefined }> {
@@ -181,6 +184,10 @@ async function syncJournal(
       patience: options.patience ?? 3,
       onTrouble: options.onTrackerTrouble ?? (() => {}),
     });
+    if (!exporter) {
+      const message = 'Only its trackers were asked for.';
+      return { journal: { ...base, interrupted, problems, trackers, state: 'nothing', message }, down };
+    }
     const cursor = new CursorFile(dir);
     const acknowledged = options.all ? { seq: -1, refused: [] } : cursor.get(exporter.url);
     if (acknowledged.seq >= lastSeq)

@@ -45,6 +45,9 @@ describe('a training process that is killed while it saves', () => {
     const cursors = join(dir, 'sinks.json');
     writeFileSync(cursors, readFileSync(cursors, 'utf8').replaceAll(/"seq":\d+/g, '"seq":-1'));
     expect((await sync()).journals[0]?.trackers).toHaveLength(1);
+    // where there is no hub, nothing has failed
+    const alone = await syncJournals({ journalDir: join(folder, 'journal'), exporter: false, env: {} });
+    expect(alone).toMatchObject({ url: undefined, failed: 0, sent: 0, journals: [{ state: 'nothing' }] });
     expect(readFolder(run, format)).toEqual({ steps: wanted, params: [], ends: 1 });
   });
 });
