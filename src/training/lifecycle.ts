@@ -128,12 +128,13 @@ export class RunLifecycle {
 
   /** That have ended without a word: who failed has said so. */
   #tellOfWaiting(): void {
-    const { sender, trackers, facts, onTrouble } = this.#parts;
+    const { sender, trackers, log, facts, onTrouble } = this.#parts;
     if (sender && !this.#delivered()) {
       this.#toldOfWaiting = true;
-      onTrouble(
-        `Run ${facts.id} has ended; ${this.#pending()} of its records wait in the journal. They are sent when the receiver is back, or by \`llm-otel sync\`.`,
-      );
+      const waiting = log.failing
+        ? 'are in memory only, since the journal cannot be written. They are sent when the receiver is back before the process ends, and lost otherwise'
+        : 'wait in the journal. They are sent when the receiver is back, or by `llm-otel sync`';
+      onTrouble(`Run ${facts.id} has ended; ${this.#pending()} of its records ${waiting}.`);
     }
     for (const { sink, target, status, lag, lastError } of trackers?.health() ?? [])
       if (status === 'sending' && lag > 0 && lastError === null)

@@ -42,6 +42,7 @@ export class RunForwarders {
   /** Could not be made: their options cannot be. */
   readonly #leftOut: { tracker: Tracker; health: SinkHealth }[] = [];
   readonly #onTrouble: (message: string) => void;
+  #toldOfCursors = false;
 
   constructor(options: RunForwardersOptions) {
     this.#cursors = options.cursors;
@@ -149,6 +150,8 @@ export class RunForwarders {
         this.#cursors.set(key, progress);
         member.saved = progress;
       } catch (error) {
+        if (this.#toldOfCursors) continue;
+        this.#toldOfCursors = true;
         this.#onTrouble(
           `How far ${key} is could not be kept (${messageOf(error)}); it gets some records twice.`,
         );

@@ -76,6 +76,8 @@ export interface LiveForwardSourceOptions {
 export class LiveForwardSource implements ForwardSource {
   readonly #options: LiveForwardSourceOptions;
   readonly #journal: JournalSource;
+  /** With what the run began, should the journal not take it. */
+  #first: JournalRecord | undefined;
 
   constructor(options: LiveForwardSourceOptions) {
     this.#options = options;
@@ -84,6 +86,7 @@ export class LiveForwardSource implements ForwardSource {
 
   async after(seq: number, limit: SourceLimit): Promise<SourceEntry[]> {
     const { outbox, journaled } = this.#options;
+    this.#first ??= outbox.after(-1, 1, Infinity)[0]?.toRecord();
     // the forwarder has taken these into its own hands
     outbox.accepted(seq);
     const first = outbox.firstSeq;
@@ -97,11 +100,10 @@ export class LiveForwardSource implements ForwardSource {
   }
 
   async run(): Promise<SinkRun | undefined> {
-    const { dir, header, outbox } = this.#options;
+    const { dir, header } = this.#options;
     const first = await firstEntry(dir).catch(() => undefined);
     if (first) return { ...sinkRun(first), attempt: header.attempt };
-    // the disk does not take it: what memory has
-    const record = outbox.after(-1, 1, Infinity)[0]?.toRecord();
+    const record = this.#first;
     return record && sinkRun({ header: { ...header, time: record.time } as SegmentHeader, record });
   }
 

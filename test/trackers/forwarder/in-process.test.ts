@@ -25,6 +25,29 @@ async function mlflow(): Promise<MlflowStandIn> {
 const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 describe('a run with trackers of its own', () => {
+  it('reaches them from memory where no journal can be written', async () => {
+    const file = join(temporaryFolder(), 'file');
+    writeFileSync(file, 'no folder');
+    const sink = new RecordingSink();
+    const told: string[] = [];
+    const { run } = await startTestRun({
+      journalDir: join(file, 'journal'),
+      exporter: false,
+      params: { lr: 1 },
+      trackers: [{ sink: () => sink }],
+      onError: ({ message }) => told.push(message),
+    });
+    run.step({ 'train/loss': 1 });
+    await run.flush();
+    for (let step = 1; step < 100; step++) run.step({ 'train/loss': step });
+    await run.finish();
+    expect(sink.opened[0]?.run).toMatchObject({ id: run.id, params: { lr: 1 } });
+    expect(sink.steps).toEqual(range(100));
+    expect(sink.closed).toHaveLength(1);
+    expect(told.filter((message) => message.includes('cannot be written'))).toHaveLength(1);
+    expect(told.filter((message) => message.includes('could not be kept'))).toHaveLength(1);
+  });
+
   it('needs neither hub nor receiver: the tracker has everything when finish() resolves', async () => {
     const sink = new RecordingSink();
     const { run } = await startTestRun({
