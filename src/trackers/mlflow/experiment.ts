@@ -24,7 +24,6 @@ export async function experimentIdOf(
     try {
       const body = {
         name,
-        tags: [TRAINING],
         ...(artifactLocation === undefined ? {} : { artifact_location: artifactLocation }),
       };
       const made = (await client.post('experiments/create', body, signal, { once: true })) as Experiment;
@@ -41,9 +40,6 @@ export async function experimentIdOf(
   }
   return experiment.experiment_id;
 }
-
-/** Has the UI show the experiment's runs as training, not as evaluations of an application. */
-const TRAINING = { key: 'mlflow.experimentKind', value: 'custom_model_development' };
 
 async function byName(
   client: MlflowClient,
