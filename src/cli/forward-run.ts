@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunDetail, RunTracker, SinkHealth } from '../conventions/index.ts';
+import { replaceFile } from '../hub/bridge/replace-file.ts';
 import { RunSpool, SpoolSource } from '../hub/bridge/spool.ts';
 import { RunForwarders, type RunSink, SINKS_FILE, SinkCursorFile, type Tracker } from '../trackers/index.ts';
 import { exportRun, type SeriesSource } from './export-run.ts';
@@ -114,7 +115,5 @@ function readNotes(dir: string): Notes | undefined {
 
 function keepNotes(dir: string, notes: Notes): void {
   mkdirSync(dir, { recursive: true });
-  const path = join(dir, NOTES_FILE);
-  writeFileSync(`${path}.part`, JSON.stringify(notes));
-  renameSync(`${path}.part`, path);
+  replaceFile(join(dir, NOTES_FILE), JSON.stringify(notes));
 }

@@ -33,6 +33,7 @@ export { SinkRefused, SinkUnauthorized, SinkUnavailable } from './sink-errors.ts
 export { type Platform, type PlatformContext, revealed, type SecretText } from './platform.ts';
 export { PLATFORMS, type PlatformName } from './platforms.ts';
 export {
+  COMMON_TRACKER_OPTIONS,
   type CommonTrackerOptions,
   readTrackers,
   type Tracker,

@@ -43,7 +43,7 @@ export interface Tracker {
   create(run: Pick<SinkRun, 'id' | 'rank'>): RunSink | undefined;
 }
 
-const COMMON_OPTIONS: OptionNames<CommonTrackerOptions> = {
+export const COMMON_TRACKER_OPTIONS: OptionNames<CommonTrackerOptions> = {
   onSinkError: true,
   ranks: true,
   configExcludeKeys: true,
@@ -78,7 +78,11 @@ export function readTrackers(trackers: readonly TrackerOptions[], context: Platf
     const base = { selection, onSinkError, ranks };
     if ('sink' in options) return { ...base, name: 'sink', create: options.sink };
     const platform = platformOf(options.platform);
-    const known = { platform: true, ...COMMON_OPTIONS, ...PLATFORMS[options.platform].options } as const;
+    const known = {
+      platform: true,
+      ...COMMON_TRACKER_OPTIONS,
+      ...PLATFORMS[options.platform].options,
+    } as const;
     for (const message of unknownOptions(`The tracker ${options.platform}`, options, known))
       context.warn(message);
     return {

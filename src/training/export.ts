@@ -9,7 +9,7 @@ import {
   type SinkValue,
 } from '../trackers/index.ts';
 import { type JournalEntry, type JournalProblem, readJournal } from './journal/reader.ts';
-import { stepOf } from './journal/record.ts';
+import { type JournalRecord, stepOf } from './journal/record.ts';
 
 export interface ExportReport {
   /** Records that were written. */
@@ -100,38 +100,29 @@ export function sinkRun({ header, record }: Omit<JournalEntry, 'size'>): SinkRun
   };
 }
 
+/** Where a step or a histogram belongs. */
+function placeOf(record: JournalRecord): {
+  seq: number;
+  time: number;
+  step: number;
+  epoch: number | undefined;
+} {
+  const { seq, time, attributes } = record;
+  const epoch = attributes[ATTR.trainingEpoch];
+  return { seq, time, step: stepOf(record) ?? 0, epoch: typeof epoch === 'number' ? epoch : undefined };
+}
+
 /** The records of a sink that a journal's record becomes: none for one that a sink does not know. */
 export function sinkRecords({ record }: Pick<JournalEntry, 'record'>): SinkRecord[] {
   const { seq, time, event, attributes, body } = record;
   switch (event) {
-    case EVENT.trainingStep: {
-      const epoch = attributes[ATTR.trainingEpoch];
-      return [
-        {
-          kind: 'step',
-          seq,
-          time,
-          step: stepOf(record) ?? 0,
-          epoch: typeof epoch === 'number' ? epoch : undefined,
-          values: mapOf(body) as Readonly<Record<string, number>>,
-        },
-      ];
-    }
+    case EVENT.trainingStep:
+      return [{ kind: 'step', ...placeOf(record), values: mapOf(body) as Readonly<Record<string, number>> }];
     case EVENT.trainingHistogram: {
       const histogram = readHistogram(body);
-      const epoch = attributes[ATTR.trainingEpoch];
       if (!histogram) return [];
-      return [
-        {
-          kind: 'histogram',
-          seq,
-          time,
-          step: stepOf(record) ?? 0,
-          epoch: typeof epoch === 'number' ? epoch : undefined,
-          name: textOf(attributes[ATTR.histogramName], 'histogram'),
-          histogram,
-        },
-      ];
+      const name = textOf(attributes[ATTR.histogramName], 'histogram');
+      return [{ kind: 'histogram', ...placeOf(record), name, histogram }];
     }
     case EVENT.runStart:
     case EVENT.runParams: {

@@ -10,37 +10,15 @@ export function spoolEntry(record: RunRecord, seq: number, first: boolean): Spoo
   switch (event) {
     case EVENT.trainingStep: {
       const { values } = readStepValues(body);
-      const epoch = attributes[ATTR.trainingEpoch];
       return {
-        records: [
-          {
-            kind: 'step',
-            seq,
-            time,
-            step: wholeOf(attributes[ATTR.trainingStep], 0),
-            epoch: typeof epoch === 'number' ? epoch : undefined,
-            values: Object.fromEntries(values),
-          },
-        ],
+        records: [{ kind: 'step', ...placeOf(record, seq), values: Object.fromEntries(values) }],
       };
     }
     case EVENT.trainingHistogram: {
       const histogram = readHistogram(readMap(body));
-      const epoch = attributes[ATTR.trainingEpoch];
       if (!histogram) return { records: [] };
-      return {
-        records: [
-          {
-            kind: 'histogram',
-            seq,
-            time,
-            step: wholeOf(attributes[ATTR.trainingStep], 0),
-            epoch: typeof epoch === 'number' ? epoch : undefined,
-            name: textOf(attributes[ATTR.histogramName]) ?? 'histogram',
-            histogram,
-          },
-        ],
-      };
+      const name = textOf(attributes[ATTR.histogramName]) ?? 'histogram';
+      return { records: [{ kind: 'histogram', ...placeOf(record, seq), name, histogram }] };
     }
     case EVENT.runStart:
       return { starts: true, records: first ? [] : described(record, seq) };
@@ -86,6 +64,20 @@ export function spoolEntry(record: RunRecord, seq: number, first: boolean): Spoo
     default:
       return { records: [] };
   }
+}
+
+/** Where a step or a histogram belongs. */
+function placeOf(
+  { time, attributes }: RunRecord,
+  seq: number,
+): { seq: number; time: number; step: number; epoch: number | undefined } {
+  const epoch = attributes[ATTR.trainingEpoch];
+  return {
+    seq,
+    time,
+    step: wholeOf(attributes[ATTR.trainingStep], 0),
+    epoch: typeof epoch === 'number' ? epoch : undefined,
+  };
 }
 
 function described({ time, attributes, body }: RunRecord, seq: number): SinkRecord[] {

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunTracker } from '../../conventions/index.ts';
+import { replaceFile } from './replace-file.ts';
 
 /** Beside the spool of one rank of a run. */
 const HEALTH_FILE = 'health.json';
@@ -10,9 +11,7 @@ const HEALTH_FILE = 'health.json';
  * as long as the folder is there, also when the run was let go.
  */
 export function keepHealth(folder: string, trackers: readonly RunTracker[]): void {
-  const path = join(folder, HEALTH_FILE);
-  writeFileSync(`${path}.part`, JSON.stringify(trackers));
-  renameSync(`${path}.part`, path);
+  replaceFile(join(folder, HEALTH_FILE), JSON.stringify(trackers));
 }
 
 /** With what was written down and is not known now: a sink that was not opened since the hub started has no address. */

@@ -2,15 +2,12 @@ import {
   closeSync,
   existsSync,
   fdatasync,
-  fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
   readSync,
-  renameSync,
   rmSync,
   truncateSync,
-  writeFileSync,
   writeSync,
   fstatSync,
 } from 'node:fs';
@@ -20,6 +17,7 @@ import { deserialize, serialize } from 'node:v8';
 import { crc32 } from 'node:zlib';
 import type { ForwardSource, SinkRun, SourceEntry, SourceLimit } from '../../trackers/index.ts';
 import { addToIntervals, type Interval } from '../store/runs/intervals.ts';
+import { replaceFile } from './replace-file.ts';
 
 const datasync = promisify(fdatasync);
 
@@ -194,13 +192,7 @@ export class RunSpool {
   }
 
   #saveFacts(): void {
-    const path = join(this.#dir, FACTS);
-    const part = `${path}.part`;
-    writeFileSync(part, `${JSON.stringify(this.#facts, nonFiniteText)}\n`);
-    const file = openSync(part, 'r');
-    fsyncSync(file);
-    closeSync(file);
-    renameSync(part, path);
+    replaceFile(join(this.#dir, FACTS), `${JSON.stringify(this.#facts, nonFiniteText)}\n`, true);
   }
 }
 

@@ -1,8 +1,4 @@
-import { fileURLToPath } from 'node:url';
+import { helperEntry } from '../helper-entry.ts';
 
-/** Source or built: the files beside this one have its ending. */
-const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-const entry = (name: string): string => fileURLToPath(new URL(`./${name}.${ending}`, import.meta.url));
-
-export const keeperEntry = entry('keeper-process');
-export const samplerEntry = entry('sampler-process');
+export const keeperEntry = helperEntry('keeper-process', import.meta.url);
+export const samplerEntry = helperEntry('sampler-process', import.meta.url);

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { ownHelpers } from '../own-helpers.ts';
-import { pageSizeOf, parseProcessStat, parseResidentPages, type ProcessStat } from './parse-process.ts';
-import { ProcFile } from './proc-file.ts';
+import { pageSizeOf, parseProcessStat, type ProcessStat, residentPages } from './parse-process.ts';
+import { bytesRead, ProcFile } from './proc-file.ts';
 import type { ChildrenReading } from './snapshot.ts';
 
 /** A tree that grows without end is not followed for ever. */
@@ -76,7 +76,7 @@ export class Descendants {
 
   /** Undefined as long as there never was one. */
   read(): ChildrenReading | undefined {
-    let residentPages = 0;
+    let pages = 0;
     let threads = 0;
     let openFiles = 0;
     for (const [pid, known] of this.#known) {
@@ -90,7 +90,8 @@ export class Descendants {
         continue;
       }
       this.#count(known, stat);
-      residentPages += parseResidentPages(known.memory.read() ?? '') ?? 0;
+      const memory = known.memory.readBytes();
+      pages += (memory < 0 ? undefined : residentPages(bytesRead(), memory)) ?? 0;
       threads += stat.threads;
       openFiles += known.openFiles;
     }
@@ -100,7 +101,7 @@ export class Descendants {
       count: this.#known.size,
       cpuUser: this.#cpuUser,
       cpuSystem: this.#cpuSystem,
-      residentBytes: residentPages * this.#pageSize,
+      residentBytes: pages * this.#pageSize,
       threads,
       openFiles,
     };

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { diag } from '@opentelemetry/api';
+import { helperEntry } from '../helper-entry.ts';
 import { ownHelpers } from '../own-helpers.ts';
 import type { DiskReading, NetworkReading } from './snapshot.ts';
 
@@ -17,9 +17,7 @@ export interface DeviceSource {
   close(): void;
 }
 
-const ENTRY = fileURLToPath(
-  new URL(`./device-process.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
-);
+const ENTRY = helperEntry('device-process', import.meta.url);
 /** On Windows each reading starts PowerShell. */
 const INTERVAL_MS = process.platform === 'win32' ? 30_000 : 10_000;
 /** Intervals without a reading after which the last one no longer stands. */

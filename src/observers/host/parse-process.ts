@@ -51,12 +51,6 @@ export function parseProcessStat(text: string): ProcessStat | undefined {
  * Resident pages of /proc/PID/statm. Those of /proc/PID/stat are a coarse sum of each CPU's: on a large machine many
  * megabytes off.
  */
-export function parseResidentPages(text: string): number | undefined {
-  const pages = Number.parseInt(text.split(' ', 2)[1] ?? '', 10);
-  return Number.isFinite(pages) ? pages : undefined;
-}
-
-/** The same of bytes. */
 export function residentPages(bytes: Uint8Array, length: number): number | undefined {
   numberAt(bytes, length, 0);
   const pages = numberAt(bytes, length, numberEnd);

@@ -1,5 +1,6 @@
 import { type OptionNames, unknownOptions } from '../../conventions/index.ts';
 import {
+  COMMON_TRACKER_OPTIONS,
   type CommonTrackerOptions,
   configuredTrackers,
   type PlatformName,
@@ -33,10 +34,7 @@ const OPTIONS: OptionNames<CreateTrackerOptions> = {
   ...START_RUN_OPTIONS,
   platform: true,
   platforms: true,
-  onSinkError: true,
-  ranks: true,
-  configExcludeKeys: true,
-  logInterval: true,
+  ...COMMON_TRACKER_OPTIONS,
   mlflow: true,
   local: true,
   wandb: true,

@@ -13,6 +13,7 @@ import { address, go, now, selectRun } from '../state/view.ts';
 import { durationOf, Status } from './run-list.tsx';
 import { Trackers, trackersBehind } from './run-trackers.tsx';
 import { Values } from './values.tsx';
+import { NumberColumns } from './number-columns.tsx';
 
 /** Who the shown runs are: name, status, progress; for one run also where it stands. */
 export function RunHead({ runs }: { runs: readonly RunSummary[] }) {
@@ -245,11 +246,7 @@ function Records({ run }: { run: RunDetail }) {
         <table>
           <thead>
             <tr>
-              {['Rank', 'Stored', 'Highest', 'Missing'].map((name) => (
-                <th scope="col" class="number" key={name}>
-                  {name}
-                </th>
-              ))}
+              <NumberColumns names={['Rank', 'Stored', 'Highest', 'Missing']} />
             </tr>
           </thead>
           <tbody>

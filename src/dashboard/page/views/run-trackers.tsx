@@ -3,6 +3,7 @@ import { clockOffset } from '../data/hub.ts';
 import { formatAge } from '../format/clock.ts';
 import { formatCount } from '../format/quantity.ts';
 import { now } from '../state/view.ts';
+import { NumberColumns } from './number-columns.tsx';
 
 /** How each status is called, and whether somebody should look. */
 const STATUS: Record<RunTracker['status'], { text: string; tone: 'good' | 'live' | 'warn' | 'bad' }> = {
@@ -43,11 +44,7 @@ export function Trackers({ run }: { run: RunDetail }) {
                 </th>
               )}
               <th scope="col">Status</th>
-              {['Behind', 'Retried', 'Refused', 'Last sent'].map((name) => (
-                <th scope="col" class="number" key={name}>
-                  {name}
-                </th>
-              ))}
+              <NumberColumns names={['Behind', 'Retried', 'Refused', 'Last sent']} />
             </tr>
           </thead>
           <tbody>

@@ -3,6 +3,7 @@ import { api } from '../data/api.ts';
 import { useQuery } from '../data/query.ts';
 import { formatDuration } from '../format/clock.ts';
 import { formatCount, formatNumber, formatQuantity } from '../format/quantity.ts';
+import { NumberColumns } from './number-columns.tsx';
 
 /** Below this count the 99th percentile is the maximum of few values and says little. */
 export const ENOUGH_FOR_P99 = 100;
@@ -124,11 +125,7 @@ function Latencies({ data }: { data: PerformanceSummary }) {
     <table class="latencies">
       <thead>
         <tr>
-          {['', 'mean', 'p50', 'p95', 'p99', 'n'].map((name) => (
-            <th scope="col" class="number" key={name}>
-              {name}
-            </th>
-          ))}
+          <NumberColumns names={['', 'mean', 'p50', 'p95', 'p99', 'n']} />
         </tr>
       </thead>
       <tbody>
